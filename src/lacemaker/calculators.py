@@ -1,0 +1,227 @@
+"""The ASE face of a potential: energy, forces and stress, with neighbour lists that last many MD steps."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from ase.calculators.calculator import Calculator as AseCalculator
+from ase.calculators.calculator import PropertyNotImplementedError, all_changes
+
+from lacemaker.errors import EvaluationError
+from lacemaker.potential import Evaluator, Potential, Prediction
+from lacemaker.potential.evaluator import refuse_coincident
+from lacemaker.potential.messages import problem
+
+if TYPE_CHECKING:
+    from ase import Atoms
+
+    from lacemaker.structures import NeighbourList
+
+__all__ = ["Calculator", "LastingNeighbours", "StressNotDefinedError"]
+
+
+class StressNotDefinedError(EvaluationError, PropertyNotImplementedError):
+    """Stress was asked of atoms without a periodic volume; to ASE's tools, a property not implemented."""
+
+
+class LastingNeighbours:
+    """A neighbour list with a skin, rebuilt only when a pair outside it could have come within the cutoff.
+
+    A list built at positions x and lattice vectors h holds all pairs nearer than cutoff + skin. Later, at x'
+    and h', let F be the strain that carries the periodic rows of h to those of h' (h F = h') and u_i = x'_i -
+    x_i F what is left of the displacements. A pair that was at a distance d ≥ cutoff + skin is now no nearer
+    than σ_min(F) d - 2 max|u|, σ_min being the smallest singular value (at most 1 is used). The list still
+    holds every pair within the cutoff while ::
+
+        σ_min(F) (cutoff + skin) - 2 max|u| ≥ cutoff
+
+    which for a fixed cell is the usual max|u| ≤ skin / 2. Atoms that a driver wraps back into the cell jump
+    by a lattice vector, which is far more than that, so they cause a rebuild.
+
+    Parameters
+    ----------
+    evaluator : Evaluator
+        Makes the lists and knows the cutoff.
+    skin : float
+        Å; with 0 the list is rebuilt whenever anything moved.
+    """
+
+    def __init__(self, evaluator: Evaluator, skin: float) -> None:
+        self.skin = skin
+        self.n_builds = 0
+        self._evaluator = evaluator
+        self._list: NeighbourList | None = None
+        self._key: bytes = b""
+        self._positions = np.empty((0, 3))
+        self._cell = np.empty((3, 3))
+        self._may_coincide = True
+
+    def update(
+        self, species: np.ndarray, positions: np.ndarray, cell: np.ndarray, pbc: np.ndarray
+    ) -> NeighbourList:
+        """The list to use for these atoms, the old one if it still holds every pair within the cutoff.
+
+        Raises
+        ------
+        EvaluationError
+            If two atoms lie on top of each other.
+        """
+        key = species.tobytes() + pbc.tobytes()
+        if self._list is None or key != self._key or not self._still_holds(positions, cell, pbc):
+            self._list = None  # stays so if the build fails
+            self._list = self._build(positions, cell, pbc)
+            self._key, self._positions, self._cell = key, positions.copy(), cell.copy()
+        elif self._may_coincide:
+            refuse_coincident(positions, cell, self._list)
+        return self._list
+
+    def _build(self, positions: np.ndarray, cell: np.ndarray, pbc: np.ndarray) -> NeighbourList:
+        neighbours = self._evaluator.neighbours(positions, cell, pbc, skin=self.skin)
+        nearest = refuse_coincident(positions, cell, neighbours)
+        self.n_builds += 1
+        # the motion and the strain allowed before the next build bring no other pair together
+        reach = self._evaluator.cutoff
+        self._may_coincide = nearest < (self.skin + 0.1) * (reach + self.skin) / reach
+        return neighbours
+
+    def _still_holds(self, positions: np.ndarray, cell: np.ndarray, pbc: np.ndarray) -> bool:
+        carried, smallest = self._positions, 1.0
+        old, new = self._cell[pbc], cell[pbc]
+        if not np.array_equal(old, new):
+            strain = np.eye(3) + np.linalg.pinv(old) @ (new - old)
+            carried = carried @ strain
+            smallest = min(1.0, float(np.linalg.svd(strain, compute_uv=False)[-1]))
+        reach = self._evaluator.cutoff
+        allowed = (smallest * (reach + self.skin) - reach) / 2
+        residual = positions - carried
+        moved = float(np.einsum("ij,ij->i", residual, residual).max(initial=0.0))
+        return allowed >= 0 and moved <= allowed**2
+
+
+class Calculator(AseCalculator):
+    """ASE calculator of a lacemaker potential.
+
+    Offers ``energy``, ``free_energy`` (the same), ``energies`` (site energies that sum to the energy),
+    ``forces`` and, for atoms with a periodic volume, ``stress`` (eV/Å³, ASE's sign and Voigt order). It can
+    be pickled and copied; ``results`` depend on the atoms alone, to rounding.
+
+    Parameters
+    ----------
+    potential : Potential or path
+        A potential, or the path of a ``.lace`` file.
+    skin : float
+        Extra reach of the neighbour list in Å: the list is rebuilt only once atoms have moved half of it.
+    n_threads : int, optional
+        Default: ``OMP_NUM_THREADS`` if set, else the CPUs of this process.
+    dtype : {"float64", "float32"}
+        Precision inside the kernel; float32 is about twice as fast and good to about 1e-5 eV/Å.
+    isa : str
+        Instruction set, "auto" for the best of this machine.
+
+    Raises
+    ------
+    FileFormatError
+        If the path does not lead to a readable potential.
+    EvaluationError
+        On use: unknown element, atoms on top of each other, flat periodic cell, positions not finite.
+
+    Examples
+    --------
+    >>> atoms.calc = Calculator("si.lace")        # doctest: +SKIP
+    >>> atoms.get_potential_energy()              # doctest: +SKIP
+    """
+
+    name = "lacemaker"
+    implemented_properties = ["energy", "free_energy", "energies", "forces", "stress"]  # noqa: RUF012
+    ignored_changes = {"initial_charges", "initial_magmoms"}  # noqa: RUF012
+
+    def __init__(
+        self,
+        potential: Potential | str | os.PathLike[str],
+        *,
+        skin: float = 0.5,
+        n_threads: int | None = None,
+        dtype: str = "float64",
+        isa: str = "auto",
+    ) -> None:
+        super().__init__()
+        if not (np.isfinite(skin) and skin >= 0):
+            raise problem(
+                EvaluationError,
+                "the skin of the neighbour list is impossible",
+                f"skin={skin}",
+                "give 0 or more Å, such as 0.5",
+            )
+        path = None if isinstance(potential, Potential) else os.fspath(potential)
+        self.potential = potential if isinstance(potential, Potential) else Potential.load(potential)
+        self.parameters.update(potential=path, skin=float(skin), n_threads=n_threads, dtype=dtype, isa=isa)
+        self._start()
+
+    def _start(self) -> None:
+        """Compile the evaluator; results and lists begin afresh."""
+        p = self.parameters
+        self._evaluator = self.potential.evaluator(p["isa"], p["dtype"], p["n_threads"])
+        self._neighbours = LastingNeighbours(self._evaluator, p["skin"])
+
+    @property
+    def n_neighbour_builds(self) -> int:
+        """How often the neighbour list was built since this calculator was made, copied or unpickled."""
+        return self._neighbours.n_builds
+
+    def set(self, **kwargs: Any) -> dict[str, Any]:
+        """Refuse changes: a calculator's parameters are fixed when it is made."""
+        if kwargs:
+            raise problem(
+                EvaluationError,
+                "a lacemaker calculator cannot be changed",
+                ", ".join(kwargs),
+                f"make a new one: lacemaker.Calculator(potential, {', '.join(f'{key}=…' for key in kwargs)})",
+            )
+        return {}
+
+    def calculate(
+        self,
+        atoms: Atoms | None = None,
+        properties: Sequence[str] = ("energy",),
+        system_changes: Sequence[str] = tuple(all_changes),
+    ) -> None:
+        """Fill ``results`` for `atoms`; called by ASE."""
+        super().calculate(atoms, properties, system_changes)  # keeps a copy as self.atoms
+        self.results, evaluator = {}, self._evaluator
+        structure: Any = self.atoms
+        species, positions, cell, pbc = evaluator.prepare(structure)
+        neighbours = self._neighbours.update(species, positions, cell, pbc)
+        prediction = evaluator.evaluate(species, positions, cell, pbc, neighbours)
+        if "stress" in properties and prediction.stress is None:
+            raise problem(
+                StressNotDefinedError,
+                "stress is not defined for these atoms",
+                f"pbc {pbc.tolist()} and a cell volume of {abs(np.linalg.det(cell)):g} Å³",
+                "set a cell and pbc=True, or do not ask for the stress",
+            )
+        self.results = _results(prediction)
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {
+            name: value for name, value in self.__dict__.items() if name not in ("_evaluator", "_neighbours")
+        }
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        self.__dict__.update(state)
+        self._start()
+
+
+def _results(prediction: Prediction) -> dict[str, Any]:
+    """A prediction under ASE's names."""
+    results: dict[str, Any] = {
+        "energy": prediction.energy,
+        "free_energy": prediction.energy,
+        "energies": prediction.energies,
+        "forces": prediction.forces,
+    }
+    if prediction.stress is not None:
+        results["stress"] = prediction.stress
+    return results

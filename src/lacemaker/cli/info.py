@@ -1,0 +1,35 @@
+"""lace info: what is in a potential file."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+
+def info(
+    potential: Annotated[Path, typer.Argument(help="A .lace file.")],
+    speed: Annotated[
+        bool, typer.Option("--speed/--no-speed", help="Measure µs/atom on this machine.")
+    ] = True,
+    json: Annotated[
+        bool, typer.Option("--json", help="Print the metadata and basis as JSON instead.")
+    ] = False,
+) -> None:
+    """Describe a potential: elements, cutoff, functions, errors, provenance, speed."""
+    from lacemaker.potential import Potential
+
+    model = Potential.load(potential)
+    if json:
+        from json import dumps
+
+        print(
+            dumps(
+                {"metadata": dict(model.metadata), "basis": dict(model.basis_spec)},
+                indent=2,
+                ensure_ascii=False,
+            )
+        )
+        return
+    print(model.describe(measure_speed=speed))

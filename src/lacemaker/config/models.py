@@ -1,0 +1,140 @@
+"""The configuration of a fit: what a YAML file may say, with units, defaults and effects.
+
+Sections become the arguments of :func:`lacemaker.read`, the basis, :func:`lacemaker.assemble` and
+:func:`lacemaker.solve`. The choices of solver, prior, transform and envelope come from those rooms' own
+registries: a new class there is a new ``kind`` here, without an edit.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Literal
+
+from pydantic import Field, model_validator
+
+from lacemaker.config.basis import BasisConfig, Repulsion
+from lacemaker.config.choices import Prior, Solver
+from lacemaker.config.section import NonNegative, Section, StringOrList
+
+__all__ = ["Config", "DataConfig", "Keys", "QuantityNumbers"]
+
+Quantity = Literal["energy", "forces", "virial"]
+
+
+class Keys(Section):
+    """Names of the labels in the data file; those not given are found by the key policy."""
+
+    energy: str | None = None
+    forces: str | None = None
+    stress: str | None = None
+    virial: str | None = None
+    config_type: str = "config_type"
+    group: str = "group"
+    split: str = "split"
+
+
+class StressConvention(Section):
+    """How stresses are given in the file."""
+
+    unit: Literal["eV/A^3", "GPa", "kbar", "bar"] = "eV/A^3"
+    sign: Literal[1, -1] = Field(
+        1, description="1 where tension is positive (ASE), -1 where pressure is (VASP)."
+    )
+    order: str = Field("xx yy zz yz xz xy", description="Order of six components.")
+
+
+class DataConfig(Section):
+    """The labelled structures."""
+
+    train: StringOrList = Field(
+        min_length=1, description="File or files ASE can read, relative to this configuration."
+    )
+    test: StringOrList = Field(
+        (), description="Test structures; if absent, `test_fraction` of the training file is held out."
+    )
+    test_fraction: Annotated[float, Field(ge=0.0, lt=1.0)] = 0.1
+    seed: int = Field(0, description="Of the split.")
+    split_by: Literal["frame", "config_type", "file", "label"] = Field(
+        "frame", description="What a split keeps together; `label` takes the file's own split key."
+    )
+    keys: Keys = Keys()
+    stress: StressConvention = StressConvention()
+    prefix: str | None = Field(None, description="Prefix of the label keys, such as `dft_`.")
+    require: tuple[Quantity, ...] = Field(
+        ("energy", "forces"), description="Labels without which the fit stops."
+    )
+
+    def read_options(self) -> dict[str, Any]:
+        """Keyword arguments of :func:`lacemaker.read`."""
+        keys = {f"{name}_key": value for name, value in self.keys.model_dump().items()}
+        return {
+            **keys,
+            "prefix": self.prefix,
+            "require": self.require,
+            "stress_unit": self.stress.unit,
+            "stress_sign": self.stress.sign,
+            "voigt_order": self.stress.order,
+        }
+
+
+class QuantityNumbers(Section):
+    """One number per quantity."""
+
+    energy: NonNegative | None = None
+    forces: NonNegative | None = None
+    virial: NonNegative | None = None
+
+    def given(self) -> dict[str, float]:
+        """Those that were set."""
+        return self.model_dump(exclude_none=True)
+
+
+E0 = Literal["auto", "isolated_atoms", "least_squares", "average", "zero", "fit"] | dict[str, float]
+
+
+class Config(Section):
+    """Everything `lace fit` needs; every key but `data.train` has a default."""
+
+    data: DataConfig
+    basis: BasisConfig = BasisConfig()
+    repulsion: Repulsion = Field("auto", validate_default=True)
+    e0: E0 = Field("auto", description="Energies of the isolated atoms, eV.")
+    prior: Prior = Field("algebraic", validate_default=True)
+    solver: Solver = Field("blr", validate_default=True)
+    weights: dict[str, QuantityNumbers] = Field(
+        default_factory=dict, description="By config_type; `default` applies to the rest. Dimensionless."
+    )
+    sigmas: dict[str, QuantityNumbers] = Field(
+        default_factory=dict,
+        description="Expected errors instead of weights (weight = 1/sigma): eV/√atom, eV/Å, eV/√atom.",
+    )
+    output: str = Field("lace-fit", description="Folder for the results, relative to this configuration.")
+    threads: Annotated[int, Field(ge=1)] | None = Field(
+        None, description="Default: OMP_NUM_THREADS or all cores."
+    )
+    resume: bool = Field(True, description="Continue from the finished chunks of a killed run.")
+    keep_chunks: bool = Field(
+        False, description="Keep the compressed rows after a successful fit, to refit quickly."
+    )
+    report: bool = Field(True, description="Write report.html.")
+
+    @model_validator(mode="after")
+    def _one_statement_of_trust(self) -> Config:
+        for group, sigmas in self.sigmas.items():
+            zero = [name for name, value in sigmas.given().items() if value == 0.0]
+            if zero:
+                raise ValueError(
+                    f"sigmas.{group}.{zero[0]} is 0, which means infinite trust; give a positive error"
+                )
+            both = set(sigmas.given()) & set(self.weights.get(group, QuantityNumbers()).given())
+            if both:
+                raise ValueError(
+                    f"both a weight and a sigma are given for {sorted(both)[0]} of {group!r}; keep one of the two"
+                )
+        return self
+
+    def row_weights(self) -> dict[str, dict[str, float]]:
+        """Weights by config_type and quantity, sigmas turned into 1/sigma."""
+        table = {group: dict(values.given()) for group, values in self.weights.items()}
+        for group, sigmas in self.sigmas.items():
+            table.setdefault(group, {}).update({name: 1.0 / value for name, value in sigmas.given().items()})
+        return table

@@ -1,0 +1,72 @@
+"""The commented configuration that ``lace init`` writes."""
+
+from __future__ import annotations
+
+__all__ = ["template"]
+
+_TEMPLATE = """\
+# lacemaker configuration. Units: eV, Å. Relative paths start from the folder of this file.
+# Fit with   lace fit {name}        (--dry-run shows size, time and memory first)
+
+data:
+  train: {train}
+{test}
+  # keys: {{energy: REF_energy, forces: REF_forces, stress: REF_stress}}   # otherwise found by themselves
+  # prefix: dft_                  # or: all labels begin with this
+  require: [energy, forces]       # stop if no frame has these; virial or stress is used where present
+
+basis:
+  preset: {preset}                 # fast (about 120 functions), default (320), accurate (1040), for one element
+  # max_degree: [20, 16, 12]      # instead of the preset's, one per correlation order: more is dearer, better
+  # cutoff: 6.0                   # Å; default 2.5 times the largest bond length; the cost grows as its cube
+  # r0: 2.35                      # Å; bond length (tabulated by default), or by pair: {{Si-O: 1.6}}
+  # elements: [Si]                # default: those of the data
+
+# What keeps atoms apart where the data end: auto (ZBL core and weak restraint), zbl (core alone) or none.
+repulsion: auto
+
+# Energies of the isolated atoms. auto: those of one-atom frames, fitted where there are none.
+# Also: isolated_atoms, least_squares, average, zero, fit, or a table such as {{Si: -3.2}}
+e0: auto
+
+# By config_type, multiplying residuals (energies and virials are divided by √N as well).
+weights:
+  default: {{energy: 30, forces: 1, virial: 1}}
+  # liquid: {{energy: 10}}         # other values for one config_type
+
+# sigmas: {{crystal: {{energy: 0.001, forces: 0.05}}}}   # or expected errors (eV/atom, eV/Å): weight = 1/sigma
+
+prior:                            # how smooth the potential is expected to be
+  kind: algebraic
+  p: 4
+
+solver:
+  kind: blr                       # Bayesian linear regression: regularisation from the data, nothing to set
+
+output: {output}                  # folder for potential.lace, summary.json, report.html
+# threads: 4                      # default: OMP_NUM_THREADS, or all cores
+"""
+
+
+_HELD_OUT = """\
+  test_fraction: 0.1              # held out of the training file; or  test: test.xyz
+  seed: 0"""
+
+
+def template(name: str, train: str, test: str | None, preset: str, output: str = "lace-fit") -> str:
+    """The YAML text, with answers filled in."""
+    lines = f"  test: {_quoted(test)}" if test else _HELD_OUT
+    return _TEMPLATE.format(
+        name=name, train=_quoted(train), test=lines, preset=preset, output=_quoted(output)
+    )
+
+
+def _quoted(text: str) -> str:
+    """A YAML string, quoted where plain text would be misread."""
+    plain = (
+        text
+        and all(c.isalnum() or c in "._-/~" for c in text)
+        and text[0] not in "-~"
+        and not text[0].isdigit()
+    )
+    return text if plain else "'" + text.replace("'", "''") + "'"

@@ -1,0 +1,31 @@
+"""Rows -> triangular system -> solvers -> fit. Compress once, solve anything."""
+
+from lacemaker.regression.assembly import assemble
+from lacemaker.regression.estimation import Estimate, estimate
+from lacemaker.regression.fit import Fit, Posterior
+from lacemaker.regression.rows import BasisRows, Design, RowSource
+from lacemaker.regression.solvers import BLR, QR, Solver, parse_solver, solver_kinds
+from lacemaker.regression.solving import solve
+from lacemaker.regression.triangular import Group, GroupKey, TriangularSystem
+from lacemaker.regression.weights import DEFAULT_WEIGHTS
+
+__all__ = [
+    "BLR",
+    "DEFAULT_WEIGHTS",
+    "QR",
+    "BasisRows",
+    "Design",
+    "Estimate",
+    "Fit",
+    "Group",
+    "GroupKey",
+    "Posterior",
+    "RowSource",
+    "Solver",
+    "TriangularSystem",
+    "assemble",
+    "estimate",
+    "parse_solver",
+    "solve",
+    "solver_kinds",
+]

@@ -1,0 +1,128 @@
+"""Cutting a data set into chunks, and reducing one chunk of structures to its factors."""
+
+import hashlib
+import json
+import os
+import time
+from collections.abc import Sequence
+from contextlib import AbstractContextManager, nullcontext
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from lacemaker.regression.factor import Accumulator
+from lacemaker.regression.rows import RowSource, row_blocks
+from lacemaker.regression.triangular import Group, GroupKey
+from lacemaker.structures import Frame
+
+__all__ = ["Chunk", "ChunkResult", "chunk_hash", "plan_chunks", "reduce_chunk", "single_blas_thread"]
+
+ROWS_PER_COLUMN = 4  # rows of a chunk per column: merging its triangle then costs under a tenth of making it
+MIN_ROWS = 4096
+FORMAT = 1  # of the rows' content: raise it when rows change for equal input
+
+
+@dataclass(frozen=True)
+class Chunk:
+    """Some structures of one config_type and fold, reduced together."""
+
+    config_type: str
+    fold: int
+    frames: tuple[int, ...]  # indices into the data set
+    n_rows: int
+
+
+@dataclass(frozen=True, eq=False)
+class ChunkResult:
+    """The factors of a chunk and the CPU seconds its rows and its QR took."""
+
+    groups: tuple[Group, ...]
+    seconds_rows: float
+    seconds_qr: float
+
+
+def count_rows(frame: Frame) -> int:
+    """Rows a structure gives."""
+    n_forces = 3 * len(frame.numbers) if frame.forces is not None else 0
+    return (frame.energy is not None) + n_forces + (6 if frame.virial is not None else 0)
+
+
+def plan_chunks(
+    frames: Sequence[Frame], folds: NDArray[np.integer], n_columns: int
+) -> tuple[Chunk, ...]:
+    """Cut the structures into chunks of one (config_type, fold) and nearly equal numbers of rows.
+
+    The plan depends on the data and the number of columns alone, never on the executor or the number of
+    workers, so that a fit is the same to the last bit however it was distributed.
+    """
+    members: dict[tuple[str, int], list[int]] = {}
+    for index, frame in enumerate(frames):
+        members.setdefault((frame.config_type, int(folds[index])), []).append(index)
+    target = max(ROWS_PER_COLUMN * n_columns, MIN_ROWS)
+    chunks = []
+    for (config_type, fold), indices in members.items():
+        rows = np.array([count_rows(frames[i]) for i in indices], dtype=np.int64)
+        total = int(rows.sum())
+        n_chunks = max(1, round(total / target))
+        centres = np.cumsum(rows) - rows / 2
+        part = np.minimum((centres * n_chunks / max(total, 1)).astype(np.int64), n_chunks - 1)
+        for k in np.unique(part):
+            chosen = np.flatnonzero(part == k)
+            chunk = Chunk(config_type, fold, tuple(indices[i] for i in chosen), int(rows[chosen].sum()))
+            chunks.append(chunk)
+    return tuple(chunks)
+
+
+def chunk_hash(fingerprint: str, frame_hashes: Sequence[str]) -> str:
+    """Name of a chunk's contents: the row source, the structures in order, and the versions of both."""
+    text = json.dumps([FORMAT, fingerprint, list(frame_hashes)])
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
+def reduce_chunk(
+    source: RowSource, frames: Sequence[Frame], config_type: str, fold: int, parent: int | None = None
+) -> ChunkResult:
+    """Stream the rows of some structures into one factor per kind.
+
+    Runs in the workers: the arguments and the result pickle. ``parent`` is the process that holds the BLAS
+    threads already; any other process is held to one thread here.
+    """
+    with single_blas_thread() if parent != os.getpid() else nullcontext():
+        return _reduce(source, frames, config_type, fold)
+
+
+def _reduce(
+    source: RowSource, frames: Sequence[Frame], config_type: str, fold: int
+) -> ChunkResult:
+    n_columns = len(source.elements) + source.n_functions + 1
+    accumulators: dict[str, Accumulator] = {}
+    sums: dict[str, float] = {}
+    seconds_rows = seconds_qr = 0.0
+    for frame in frames:
+        start = time.thread_time()
+        design = source.design(frame)
+        middle = time.thread_time()
+        for block in row_blocks(frame, design, source.elements):
+            if block.kind not in accumulators:
+                accumulators[block.kind] = Accumulator(n_columns)
+                sums[block.kind] = 0.0
+            accumulators[block.kind].add(block.one_body, block.basis, block.target)
+            sums[block.kind] += block.square_sum
+        seconds_rows += middle - start
+        seconds_qr += time.thread_time() - middle
+    start = time.thread_time()
+    groups = tuple(
+        Group(GroupKey(kind, config_type, fold), accumulator.finish(), sums[kind])
+        for kind, accumulator in accumulators.items()
+    )
+    return ChunkResult(groups, seconds_rows, seconds_qr + time.thread_time() - start)
+
+
+def single_blas_thread() -> AbstractContextManager[Any]:
+    """Hold BLAS to one thread: parallelism is over chunks."""
+    import scipy.linalg.cython_lapack  # noqa: F401  (its BLAS must be loaded to be limited)
+    from threadpoolctl import threadpool_limits
+
+    return threadpool_limits(limits=1, user_api="blas")

@@ -1,0 +1,157 @@
+"""What solving yields: coefficients, one-body energies, and everything worth knowing about how they came about."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from lacemaker.errors import SolverError
+
+__all__ = ["Fit", "Posterior"]
+
+Matrix = NDArray[np.float64]
+
+
+@dataclass(frozen=True, eq=False)
+class Posterior:
+    """Gaussian posterior of x = (E0, θ), or of θ alone where E0 was given: N(mean, (TᵀT)⁻¹).
+
+    Attributes
+    ----------
+    mean : (p,) array
+        eV.
+    precision_factor : (p, p) array, Fortran order
+        Upper triangle T.
+    n_one_body : int
+        How many of the leading entries are E0.
+    """
+
+    mean: Matrix
+    precision_factor: Matrix
+    n_one_body: int
+
+    def variance(self, rows: Matrix) -> Matrix:
+        """Variance of linear predictions ``rows @ x``, (..., p) -> (...)."""
+        from scipy.linalg import solve_triangular
+
+        flat = np.atleast_2d(np.asarray(rows, dtype=np.float64))
+        whitened = solve_triangular(self.precision_factor, flat.T, trans="T")
+        variances = np.einsum("ij,ij->j", whitened, whitened)
+        return variances.reshape(np.shape(rows)[:-1])
+
+    def samples(self, count: int, seed: int = 0) -> Matrix:
+        """Draw x, (count, p)."""
+        from scipy.linalg import solve_triangular
+
+        normal = np.random.default_rng(seed).standard_normal((len(self.mean), count))
+        return self.mean + solve_triangular(self.precision_factor, normal).T
+
+
+@dataclass(frozen=True, eq=False)
+class Fit:
+    """A solved fit.
+
+    Attributes
+    ----------
+    coefficients : (K,) array
+        eV, in the order of the basis functions.
+    e0 : (NZ,) array
+        One-body energies, eV per atom, in the order of ``elements``.
+    elements : tuple of str
+    noise : mapping
+        σ of a row of weight 1 by quantity (energy and virial rows eV/√atom, forces eV/Å); a row of weight w has σ/w.
+    prior_scale : float or None
+        σ₀: coefficients have standard deviation σ₀/γ before the data.
+    log_evidence : float or None
+        Log marginal likelihood of the *weighted* rows: compares priors, bases and noise models at equal weights.
+        ``details["log_evidence_labels"]`` refers to the unweighted rows and compares weights as well.
+    n_rows : int
+        Rows left for noise and coefficients.
+    rank : int
+    condition : float
+        Condition number of the regularised system.
+    rmse : mapping
+        ``["train"|"validation"][config_type][quantity]``, exact, eV per atom and eV/Å.
+    messages : tuple of str
+        What the solver did and why it stopped; what deserves attention.
+    settings : mapping
+        Solver, prior, weights and one-body choice, as plain tables.
+    timings : mapping
+        CPU seconds by stage.
+    details : mapping
+        Further figures from the solver.
+    posterior : Posterior or None
+    basis : ACEBasis or None
+    """
+
+    coefficients: Matrix
+    e0: Matrix
+    elements: tuple[str, ...]
+    noise: Mapping[str, float]
+    prior_scale: float | None
+    log_evidence: float | None
+    n_rows: int
+    rank: int
+    condition: float
+    rmse: Mapping[str, Mapping[str, Mapping[str, float]]]
+    messages: tuple[str, ...]
+    settings: Mapping[str, Any]
+    timings: Mapping[str, float]
+    details: Mapping[str, Any] = field(default_factory=dict)
+    posterior: Posterior | None = None
+    basis: Any = None
+
+    def potential(self) -> Any:
+        """Make the :class:`lacemaker.potential.Potential` of this fit.
+
+        Raises
+        ------
+        SolverError
+            When the rows did not come from a basis.
+        """
+        if self.basis is None:
+            raise SolverError(
+                "This fit has no basis to make a potential of: its rows were given as numbers. "
+                "Found a system without a basis. Assemble with an ACEBasis."
+            )
+        from lacemaker.potential import Potential
+
+        return Potential(
+            basis=self.basis,
+            coefficients=self.coefficients,
+            e0=self.e0,
+            metadata={"fit": self.to_dict()},
+        )
+
+    def to_dict(self) -> dict[str, Any]:
+        """Everything but the arrays of length K, as plain JSON types."""
+        return {
+            "n_functions": len(self.coefficients),
+            "n_rows": self.n_rows,
+            "rank": self.rank,
+            "condition": _plain(self.condition),
+            "e0_eV": {symbol: float(value) for symbol, value in zip(self.elements, self.e0, strict=True)},
+            "noise": _plain(self.noise),
+            "prior_scale": self.prior_scale,
+            "log_evidence": self.log_evidence,
+            "rmse": _plain(self.rmse),
+            "messages": list(self.messages),
+            "settings": _plain(self.settings),
+            "timings_s": _plain(self.timings),
+            "details": _plain(self.details),
+        }
+
+
+def _plain(value: Any) -> Any:
+    """Turn mappings, tuples and NumPy numbers into JSON types; infinities become None."""
+    if isinstance(value, Mapping):
+        return {str(key): _plain(item) for key, item in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [_plain(item) for item in value]
+    if isinstance(value, np.generic | np.ndarray):
+        return _plain(value.tolist())
+    if isinstance(value, float) and not np.isfinite(value):
+        return None
+    return value

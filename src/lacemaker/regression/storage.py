@@ -1,0 +1,144 @@
+"""Factors on disk: safetensors with one JSON header, written atomically, verified on reading, never pickled."""
+
+import contextlib
+import hashlib
+import json
+import os
+import tempfile
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from lacemaker.errors import FileFormatError, LacemakerError
+from lacemaker.regression.factor import Factor
+from lacemaker.regression.triangular import Group, GroupKey, TriangularSystem
+
+__all__ = ["load_groups", "load_system", "save_groups", "save_system"]
+
+FORMAT = 1
+_KEY = "lacemaker"
+
+
+def save_groups(path: Path, groups: tuple[Group, ...], header: Mapping[str, Any]) -> None:
+    """Write groups and a JSON header; the file appears complete or not at all.
+
+    Raises
+    ------
+    LacemakerError
+        When the file cannot be written, for instance because the disk is full.
+    """
+    arrays = {f"{i:06d}": np.ascontiguousarray(group.factor.array) for i, group in enumerate(groups)}
+    rows = [[*group.key, group.factor.n_rows, group.square_sum] for group in groups]
+    text = json.dumps({**header, "format": FORMAT, "groups": rows}, sort_keys=True)
+    _write(path, arrays, {_KEY: text, "digest": _digest(arrays, text)})
+
+
+def load_groups(path: Path) -> tuple[tuple[Group, ...], dict[str, Any]]:
+    """Read what :func:`save_groups` wrote.
+
+    Raises
+    ------
+    FileFormatError
+        When the file is truncated, edited, or of another format version.
+    """
+    from safetensors import SafetensorError, safe_open
+
+    try:
+        with safe_open(path, framework="np") as file:
+            metadata = file.metadata() or {}
+            arrays = {name: file.get_tensor(name) for name in sorted(file.keys())}
+    except (SafetensorError, OSError, ValueError) as error:
+        raise FileFormatError(
+            f"{path} is not a readable triangular system. Found: {error}. "
+            "It is truncated or not one of ours; delete it and assemble again."
+        ) from error
+    text = metadata.get(_KEY, "")
+    if not text or metadata.get("digest") != _digest(arrays, text):
+        raise FileFormatError(
+            f"{path} was changed after it was written. Found a checksum that does not match its contents. "
+            "Delete it and assemble again."
+        )
+    header = json.loads(text)
+    if header["format"] != FORMAT:
+        raise FileFormatError(
+            f"{path} has another format version. Found {header['format']}, this version reads {FORMAT}. "
+            "Assemble again, or use the version of lacemaker that wrote it."
+        )
+    return _groups(arrays, header.pop("groups")), header
+
+
+def save_system(system: TriangularSystem, path: Path) -> None:
+    """Write a system; its basis goes in as its JSON specification."""
+    header = {
+        "elements": list(system.elements),
+        "columns": system.columns.tolist(),
+        "weights": {k: dict(v) for k, v in system.weights.items()} if system.weights else None,
+        "basis": system.basis.spec() if system.basis is not None else None,
+        "metadata": dict(system.metadata),
+    }
+    save_groups(path, system.groups, header)
+
+
+def load_system(path: Path) -> TriangularSystem:
+    """Read a system; its basis is rebuilt from the specification in the file."""
+    groups, header = load_groups(path)
+    columns = np.array(header["columns"], dtype=np.int64)
+    basis, functions = None, ()
+    if header["basis"] is not None:
+        from lacemaker.basis import ACEBasis
+
+        basis = ACEBasis.from_spec(header["basis"])
+        functions = tuple(basis.columns[i] for i in columns)
+    return TriangularSystem(
+        groups=groups,
+        elements=tuple(header["elements"]),
+        columns=columns,
+        functions=functions,
+        weights=header["weights"],
+        basis=basis,
+        metadata=header["metadata"],
+    )
+
+
+def _groups(arrays: Mapping[str, NDArray[Any]], rows: list[list[Any]]) -> tuple[Group, ...]:
+    groups = []
+    for array, (kind, config_type, fold, n_rows, square_sum) in zip(arrays.values(), rows, strict=True):
+        factor = Factor(np.asfortranarray(array), n_rows)
+        groups.append(Group(GroupKey(kind, config_type, fold), factor, square_sum))
+    return tuple(groups)
+
+
+def _digest(arrays: Mapping[str, NDArray[Any]], text: str) -> str:
+    digest = hashlib.blake2b(text.encode(), digest_size=20)
+    for name in sorted(arrays):
+        digest.update(f"{name}{arrays[name].shape}".encode())
+        digest.update(np.ascontiguousarray(arrays[name]).data)
+    return digest.hexdigest()
+
+
+def _write(path: Path, arrays: Mapping[str, NDArray[Any]], metadata: dict[str, str]) -> None:
+    from safetensors import SafetensorError
+    from safetensors.numpy import save_file
+
+    temporary: Path | None = None
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        handle, name = tempfile.mkstemp(prefix=".partial-", dir=path.parent)
+        temporary = Path(name)
+        os.close(handle)
+        save_file(dict(arrays), temporary, metadata=metadata)
+        with temporary.open("rb") as file:
+            os.fsync(file.fileno())
+        temporary.replace(path)
+    except (SafetensorError, OSError) as error:
+        if temporary is not None:
+            with contextlib.suppress(OSError):
+                temporary.unlink(missing_ok=True)
+        size = sum(array.nbytes for array in arrays.values()) / 2**20
+        raise LacemakerError(
+            f"{path} ({size:.1f} MiB) could not be written. Found: {error}. "
+            "Free some space or choose another folder; files finished before are intact, so running again resumes."
+        ) from error

@@ -1,0 +1,5 @@
+"""One self-contained HTML page per fit: inline SVG, no libraries in the browser, no requests, light and dark."""
+
+from lacemaker.report.build import build_report
+
+__all__ = ["build_report"]

@@ -1,0 +1,106 @@
+"""The training and test sets a configuration asks for."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from lacemaker.errors import DataError, LacemakerWarning
+
+if TYPE_CHECKING:
+    from lacemaker.config import Config
+    from lacemaker.structures import Frames
+
+__all__ = ["Sets", "check_elements", "load_sets"]
+
+
+@dataclass(frozen=True, eq=False)
+class Sets:
+    """Training structures and, where there are any, test structures."""
+
+    train: Frames
+    test: Frames | None
+
+    def items(self) -> list[tuple[str, Frames]]:
+        """``[("train", …), ("test", …)]`` as far as present."""
+        named = [("train", self.train), ("test", self.test)]
+        return [(name, frames) for name, frames in named if frames is not None]
+
+    def facts(self, config: Config) -> dict[str, Any]:
+        """Files, sizes, hashes and labels, for provenance."""
+        files = {"train": config.data.train, "test": config.data.test or config.data.train}
+        return {
+            name: {
+                "files": [_last_two(path) for path in files[name]],
+                "n_frames": len(frames),
+                "n_atoms": frames.n_atoms,
+                "sha256": frames.content_hash(),
+                "labels": frames.labels.to_dict(),
+            }
+            for name, frames in self.items()
+        }
+
+
+def _last_two(path: str) -> str:
+    """File and folder name: enough to recognise it, nothing about the machine."""
+    return "/".join(path.split("/")[-2:])
+
+
+def load_sets(config: Config) -> Sets:
+    """Read and split.
+
+    Raises
+    ------
+    DataError
+        If a file cannot be read, a required label is absent, or a split leaves one part empty.
+    """
+    from lacemaker.structures import predefined_split, read
+
+    data = config.data
+    frames = read(list(data.train), **data.read_options())
+    if data.test:
+        sets = Sets(frames, read(list(data.test), **{**data.read_options(), "require": ()}))
+    elif data.split_by == "label":
+        sets = Sets(*predefined_split(frames))
+    elif data.test_fraction > 0.0:
+        train, test = frames.split(data.test_fraction, seed=data.seed, by=data.split_by)
+        sets = Sets(train, test if len(test) else None)
+    else:
+        sets = Sets(frames, None)
+    _warn_of_overlap(sets)
+    return sets
+
+
+def _warn_of_overlap(sets: Sets) -> None:
+    if sets.test is None:
+        return
+    known = {f.structure_hash() for f in sets.train}
+    twice = [f for f in sets.test if f.structure_hash() in known]
+    if twice:
+        warnings.warn(
+            LacemakerWarning(
+                f"Test structures also stand in the training set. Found: {len(twice)} of {len(sets.test)}, first "
+                f"{twice[0].source or twice[0].formula}. To do: remove them, or the test errors will flatter the model."
+            ),
+            stacklevel=2,
+        )
+
+
+def check_elements(frames: Sequence[Any], elements: Sequence[str], role: str) -> None:
+    """Refuse structures with elements that a basis or potential does not have.
+
+    Raises
+    ------
+    DataError
+    """
+    known = set(elements)
+    for frame in frames:
+        strange = sorted(set(frame.symbols) - known)
+        if strange:
+            raise DataError(
+                f"The {role} data hold an element outside the basis: {', '.join(strange)}. Found: in "
+                f"{frame.source or frame.formula}; the basis has {', '.join(elements)}. To do: add the element to "
+                "basis.elements, or remove those structures."
+            )
