@@ -20,7 +20,9 @@ def data_folder(name: str) -> Path:
         if (candidate / name).is_dir():
             return candidate / name
     looked = ", ".join(map(str, candidates))
-    raise SystemExit(f"benchmark data '{name}' not found (looked in {looked}); set LACEMAKER_DATA to the folder")
+    raise SystemExit(
+        f"benchmark data '{name}' not found (looked in {looked}); set LACEMAKER_DATA to the folder"
+    )
 
 
 def median_cpu(function: Callable[[], object], *, repeats: int = 11, minimum: float = 0.3) -> float:
@@ -70,5 +72,7 @@ def header(title: str) -> None:
     from lacemaker import _core
 
     print(f"# {title}")
-    print(f"# {processor()}; {os.cpu_count()} cores; ISA {_core.isas()[-1]}; Python {platform.python_version()}")
+    print(
+        f"# {processor()}; {os.cpu_count()} cores; ISA {_core.isas()[-1]}; Python {platform.python_version()}"
+    )
     print(f"# lacemaker {lacemaker.__version__}, numpy {numpy.__version__}, scipy {scipy.__version__}")

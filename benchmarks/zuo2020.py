@@ -18,6 +18,7 @@ from common import R0, data_folder, header
 
 import lacemaker as lace
 from lacemaker.analysis.errors import error_table
+from lacemaker.structures import Frames
 
 DEGREES = {"319": (20, 16, 12), "1041": (25, 21, 17), "2029": (28, 24, 20)}
 
@@ -47,12 +48,12 @@ def published_basis(element: str, degrees: tuple[int, ...]) -> lace.ACEBasis:
     return lace.ACEBasis([element], 3, list(degrees), cutoff=cutoff, repulsion=None)
 
 
-def frames_of(element: str) -> tuple[lace.structures.Frames, lace.structures.Frames]:
+def frames_of(element: str) -> tuple[Frames, Frames]:
     folder = data_folder("zuo2020") / element
     return lace.read(folder / "train.xyz.xz"), lace.read(folder / "test.xyz.xz")
 
 
-def score(potential: lace.Potential, test: lace.structures.Frames, cpu_seconds: float) -> Score:
+def score(potential: lace.Potential, test: Frames, cpu_seconds: float) -> Score:
     total = error_table(potential, test).to_dict()["total"]
     return Score(total["energy_mae_meV_per_atom"], total["forces_mae_eV_per_A"], cpu_seconds)
 
@@ -81,7 +82,9 @@ def published_table(elements: list[str], models: list[str]) -> None:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("--elements", nargs="+", default=list(REFERENCE))
     parser.add_argument("--models", nargs="+", default=list(DEGREES))
     arguments = parser.parse_args()

@@ -4,6 +4,6 @@
 #include "lacemaker/design_kernel.hpp"
 
 namespace lacemaker {
-using Avx2Rows = design::DesignKernel<Vec<double, 4>, 6>;
-const DesignKernels design_kernels_avx2 = {4, 6, &Avx2Rows::workspace_bytes, &Avx2Rows::rows};
+using Avx2Rows = design::DesignKernel<Vec<double, 4>>;
+const DesignKernels design_kernels_avx2 = {4, &Avx2Rows::workspace_bytes, &Avx2Rows::rows};
 }  // namespace lacemaker

@@ -4,6 +4,6 @@
 #include "lacemaker/design_kernel.hpp"
 
 namespace lacemaker {
-using Avx512Rows = design::DesignKernel<Vec<double, 8>, 3>;
-const DesignKernels design_kernels_avx512 = {8, 3, &Avx512Rows::workspace_bytes, &Avx512Rows::rows};
+using Avx512Rows = design::DesignKernel<Vec<double, 8>>;
+const DesignKernels design_kernels_avx512 = {8, &Avx512Rows::workspace_bytes, &Avx512Rows::rows};
 }  // namespace lacemaker

@@ -4,6 +4,6 @@
 #include "lacemaker/design_kernel.hpp"
 
 namespace lacemaker {
-using BaselineRows = design::DesignKernel<Vec<double, 2>, 6>;
-const DesignKernels design_kernels_baseline = {2, 6, &BaselineRows::workspace_bytes, &BaselineRows::rows};
+using BaselineRows = design::DesignKernel<Vec<double, 2>>;
+const DesignKernels design_kernels_baseline = {2, &BaselineRows::workspace_bytes, &BaselineRows::rows};
 }  // namespace lacemaker

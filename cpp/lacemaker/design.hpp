@@ -46,7 +46,7 @@ struct AlignedBlock {
 class DesignRows {
 public:
     DesignRows(const Tables& tables, const DesignTables& design, Isa isa) : isa_(isa), kernels_(kernels(isa)) {
-        plan_ = compile_design(tables, design, kernels_->lanes, kernels_->chunk);
+        plan_ = compile_design(tables, design, kernels_->lanes);
         find_work();
     }
 

@@ -12,8 +12,8 @@ namespace lacemaker {
 // Compiles the functions of one centre species.
 class CentreCompiler {
 public:
-    CentreCompiler(const Tables& tables, const DesignTables& design, int centre, int lanes, int chunk)
-        : tables_(tables), design_(design), c_(centre), lanes_(lanes), chunk_(chunk) {}
+    CentreCompiler(const Tables& tables, const DesignTables& design, int centre, int lanes)
+        : tables_(tables), design_(design), c_(centre), lanes_(lanes) {}
 
     CentrePlan run() {
         read_functions();
@@ -169,7 +169,7 @@ private:
     }
 
     void add_slots(const std::vector<Slot>& slots, PairPlan& p) {
-        const std::size_t row = chunk_ * lanes_ * sizeof(double);
+        const std::size_t row = design_chunk * lanes_ * sizeof(double);
         for (const Slot& s : slots) {
             const int v = s.node - p.view.first_node;
             if (v < 0 || v >= p.view.n_channels) continue;
@@ -180,7 +180,7 @@ private:
 
     const Tables& tables_;
     const DesignTables& design_;
-    int c_, lanes_, chunk_;
+    int c_, lanes_;
     std::map<Channel, std::int32_t> channels_;     // -> node
     std::map<std::int32_t, Polynomial> functions_; // by column
     std::map<std::int32_t, std::vector<Slot>> slots_;
@@ -219,12 +219,11 @@ inline void check(const Tables& t, const DesignTables& d) {
         require(d.product_first[p + 1] > d.product_first[p], "a product of the basis has no factors");
 }
 
-inline std::unique_ptr<DesignPlan> compile_design(const Tables& tables, const DesignTables& design, int lanes,
-                                                  int chunk) {
+inline std::unique_ptr<DesignPlan> compile_design(const Tables& tables, const DesignTables& design, int lanes) {
     check(tables, design);
     std::vector<CentrePlan> centres;
     for (int c = 0; c < tables.n_species; ++c)
-        centres.push_back(CentreCompiler(tables, design, c, lanes, chunk).run());
+        centres.push_back(CentreCompiler(tables, design, c, lanes).run());
     return std::make_unique<DesignPlan>(tables, design.n_columns, std::move(centres));
 }
 

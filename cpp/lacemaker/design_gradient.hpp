@@ -8,8 +8,8 @@
 // virial nearly free: 9 more columns instead of 9 products per (k, j).
 //
 // Layout: vectors of columns are numbered 3 * block + a, then the part of the tail that finds no empty lane in the
-// last blocks. A chunk is C consecutive vectors of all channels: G[chunk][v][C], so that the multiply walks through a
-// piece that fits the first-level cache and the site's G (n_A * 3 * neighbours doubles) lives in the second.
+// last blocks. A chunk is three consecutive vectors of all channels: G[chunk][v][3], so that the multiply walks through
+// a piece about the size of the first-level cache; the G of a site (n_A * 3 * neighbours doubles) fits the second.
 //
 // Cost per (v, block): 7 multiply-adds for G, 12 for the tail. Images of an atom (layers) are summed here.
 #pragma once
@@ -79,9 +79,8 @@ struct GradientSums {
     }
     LACEMAKER_INLINE void add_virial(const V& gx, const V& gy, const V& gz, const V* g) {
         virial[0] += gx * g[dx], virial[1] += gy * g[dy], virial[2] += gz * g[dz];
-        virial[3] += gy * g[dz] + gz * g[dy];
-        virial[4] += gx * g[dz] + gz * g[dx];
-        virial[5] += gx * g[dy] + gy * g[dx];
+        virial[3] += gy * g[dz], virial[4] += gx * g[dz], virial[5] += gx * g[dy];
+        virial[3] += gz * g[dy], virial[4] += gz * g[dx], virial[5] += gy * g[dx];
     }
     // The nine columns of the tail, summed over lanes.
     LACEMAKER_INLINE void finish(double* tail) const {
@@ -97,9 +96,9 @@ struct GradientSums {
     }
 };
 
-// One channel: its vectors of G to `row(vector)` and its tail. radial: (blocks, 2); harmonic: (blocks, 4) or null for
-// functions of r alone (Y = 1).
-template <bool with_harmonic, int C, class V>
+// One channel: its vectors of G, one chunk per block of columns, and its tail. radial: (blocks, 2); harmonic:
+// (blocks, 4), unused for functions of r alone (Y = 1).
+template <bool with_harmonic, class V>
 LACEMAKER_INLINE void channel_gradient(const Neighbours<V>& near, const V* radial, const V* harmonic, V* G,
                                        std::int64_t chunk_stride, double* tail) {
     GradientSums<V> sums;
@@ -110,59 +109,63 @@ LACEMAKER_INLINE void channel_gradient(const Neighbours<V>& near, const V* radia
         if constexpr (with_harmonic) gx += r[0] * y[1], gy += r[0] * y[2], gz += r[0] * y[3];
         sums.add_virial(gx, gy, gz, g);
     };
+    V gx, gy, gz;
     for (int column = 0; column < near.column_blocks; ++column) {
-        V x = broadcast<V>(0), y = x, z = x;
-        for (int layer = 0; layer < near.layers; ++layer) {
-            V gx, gy, gz;
-            gradient(layer * near.column_blocks + column, gx, gy, gz);
+        V x, y, z;
+        gradient(column, x, y, z);
+        for (int b = column + near.column_blocks; b < near.merged_blocks(); b += near.column_blocks) {
+            gradient(b, gx, gy, gz);
             x += gx, y += gy, z += gz;
         }
         sums.own[0] += x, sums.own[1] += y, sums.own[2] += z;
-        V* to = G + column / (C / 3) * chunk_stride + column % (C / 3) * 3;
-        to[0] = x, to[1] = y, to[2] = z;
+        G[0] = x, G[1] = y, G[2] = z;
+        G += chunk_stride;
     }
-    for (int b = near.merged_blocks(); b < near.blocks(); ++b) {
-        V gx, gy, gz;
-        gradient(b, gx, gy, gz);
-    }
+    for (int b = near.merged_blocks(); b < near.blocks(); ++b) gradient(b, gx, gy, gz);
     sums.finish(tail);
 }
 
+// Where the tail of a channel goes: numbers of doubles from its row in the first chunk.
+struct TailPlaces {
+    std::int64_t at[n_tail];
+
+    TailPlaces(const Columns& columns, std::int64_t chunk_stride, int width) {
+        for (int q = 0; q < n_tail; ++q) {
+            const int vector = columns.tail_vector[q];
+            at[q] = (vector / design_chunk * chunk_stride + vector % design_chunk) * width + columns.tail_lane[q];
+        }
+    }
+};
+
 // All channels of one species around one site. radial: (n, blocks, 2), harmonic: ((lmax+1)^2, blocks, 4),
-// G: (chunks, n_channels, C).
-template <int C, class V>
+// G: (chunks, n_channels, design_chunk).
+template <class V>
 void gradient(const DesignView& view, const DesignPair& pair, const Neighbours<V>& near, const Columns& columns,
               V* radial, V* harmonic, V* G) {
-    static_assert(C % 3 == 0);
-    constexpr int W = lanes<V>;
+    static_assert(design_chunk == 3);
     const int blocks = near.blocks();
-    const std::int64_t chunk_stride = std::int64_t(pair.n_channels) * C;
+    const std::int64_t chunk_stride = std::int64_t(pair.n_channels) * design_chunk;
+    const TailPlaces places(columns, chunk_stride, lanes<V>);
     double tail[n_tail];
-    std::int64_t tail_place[n_tail];  // doubles from the start of a channel's first chunk
-    for (int q = 0; q < n_tail; ++q) {
-        const int vector = columns.tail_vector[q];
-        tail_place[q] = (vector / C * chunk_stride + vector % C) * W + columns.tail_lane[q];
-    }
     const auto put_tail = [&](int v) {
-        double* to = reinterpret_cast<double*>(G + std::int64_t(v) * C);
-        for (int q = 0; q < n_tail; ++q) to[tail_place[q]] = tail[q];
+        double* to = reinterpret_cast<double*>(G + v * design_chunk);
+        for (int q = 0; q < n_tail; ++q) to[places.at[q]] = tail[q];
     };
-    for (int v = 0; v < pair.n_channels; ++v)  // what the tail leaves empty in the last vectors
-        for (int k = 3 * near.column_blocks; k < columns.vectors; ++k)
-            G[k / C * chunk_stride + std::int64_t(v) * C + k % C] = broadcast<V>(0);
-
-    if (pair.n_radial > 0)
-        for (int b = 0; b < blocks; ++b) {
-            const V* g = near.geometry + b * n_geometry;
-            fill_radial<V>(view.many_body, view.many_body_norm, pair.n_radial, {g[x_mb], g[slope_mb]},
-                           {g[env_mb], g[env_slope_mb]}, radial + 2 * b, 2 * blocks);
-            fill_harmonics(view, pair, g, harmonic + 4 * b, 4 * blocks);
-        }
+    if (columns.vectors > 3 * near.column_blocks) {  // what the tail leaves empty behind the last block
+        V* behind = G + near.column_blocks * chunk_stride;
+        const std::int64_t rest = (columns.vectors - 1) / design_chunk + 1 - near.column_blocks;
+        for (std::int64_t k = 0; k < rest * chunk_stride; ++k) behind[k] = broadcast<V>(0);
+    }
+    for (int b = 0; b < blocks && pair.n_radial > 0; ++b) {
+        const V* g = near.geometry + b * n_geometry;
+        fill_radial<V>(view.many_body, view.many_body_norm, pair.n_radial, {g[x_mb], g[slope_mb]},
+                       {g[env_mb], g[env_slope_mb]}, radial + 2 * b, 2 * blocks);
+        fill_harmonics(view, pair, g, harmonic + 4 * b, 4 * blocks);
+    }
     for (int h = 0; h < pair.n_harmonics; ++h)
         for (int v = pair.harmonic_first[h]; v < pair.harmonic_first[h + 1]; ++v) {
-            channel_gradient<true, C>(near, radial + pair.radial[v] * 2 * blocks,
-                                      harmonic + pair.harmonic[h] * 4 * blocks, G + std::int64_t(v) * C, chunk_stride,
-                                      tail);
+            channel_gradient<true>(near, radial + pair.radial[v] * 2 * blocks,
+                                   harmonic + pair.harmonic[h] * 4 * blocks, G + v * design_chunk, chunk_stride, tail);
             put_tail(v);
         }
     for (int b = 0; b < blocks && pair.n_pair_radial > 0; ++b) {
@@ -171,8 +174,8 @@ void gradient(const DesignView& view, const DesignPair& pair, const Neighbours<V
                        {g[env_pair], g[env_slope_pair]}, radial + 2 * b, 2 * blocks);
     }
     for (int v = pair.n_many_body; v < pair.n_channels; ++v) {
-        channel_gradient<false, C>(near, radial + pair.radial[v] * 2 * blocks, static_cast<const V*>(nullptr),
-                                   G + std::int64_t(v) * C, chunk_stride, tail);
+        channel_gradient<false>(near, radial + pair.radial[v] * 2 * blocks, harmonic, G + v * design_chunk,
+                                chunk_stride, tail);
         put_tail(v);
     }
 }

@@ -21,7 +21,7 @@ LACEMAKER_KERNEL_BEGIN
 namespace design {
 
 // The arrays of one call, carved out of one block of memory (null: only measure).
-template <class V, int C>
+template <class V>
 struct DesignWorkspace {
     static constexpr int W = lanes<V>;
     std::size_t bytes = 0;
@@ -34,7 +34,7 @@ struct DesignWorkspace {
     V *radial, *harmonic;         // tables of one site: (2 n_max, blocks), (4 (lmax + 1)^2, blocks)
     V *nodes, *slopes, *values;   // lanes = sites
     double* J;                    // (W, n_slots)
-    V* G;                         // (chunks, n_channels, C)
+    V* G;                         // (chunks, n_channels, design_chunk)
     double** rows;                // (vectors * W,)
     double* no_row;               // (n_columns,): receives what empty lanes would add
     std::int64_t blocks, columns;
@@ -61,7 +61,7 @@ struct DesignWorkspace {
             for (int z = 0; z < nz; ++z) raise(channels, centre.pairs[z].n_channels);
         }
         const std::int64_t n_max = view.many_body.n_max > view.pair.n_max ? view.many_body.n_max : view.pair.n_max;
-        const std::int64_t extra = n_tail / W + 1, chunks = (3 * column_blocks + extra) / C + 1;
+        const std::int64_t vectors = 3 * column_blocks + n_tail / W + 1, chunks = vectors / design_chunk + 1;
         blocks = (max_merge_blocks + 1) * column_blocks;
         columns = column_blocks * W;
         pack.atom = take<std::int32_t>(m);
@@ -80,8 +80,8 @@ struct DesignWorkspace {
         values = take<V>(values_count);
         slopes = take<V>(slopes_count);
         J = take<double>(W * slots);
-        G = take<V>(chunks * channels * C);
-        rows = take<double*>((chunks * C) * W);
+        G = take<V>(chunks * channels * design_chunk);
+        rows = take<double*>(vectors * W);
         no_row = take<double>(view.n_columns);
     }
 };
@@ -93,10 +93,10 @@ inline int first_not_below(const std::int32_t* column, int count, int bound) {
     return k;
 }
 
-template <class V, int C>
+template <class V>
 struct DesignKernel {
     static constexpr int W = lanes<V>;
-    using Workspace = DesignWorkspace<V, C>;
+    using Workspace = DesignWorkspace<V>;
 
     static std::size_t workspace_bytes(const DesignJob& job) { return Workspace(job, nullptr).bytes; }
 
@@ -165,9 +165,9 @@ struct DesignKernel {
             const int end = first_not_below(pair.tile_column, pair.n_tiles, job.column_end);
             if (near.blocks() == 0 || begin == end) continue;
             const Columns columns = arrange_columns(near.column_blocks, near.used_lanes, W);
-            gradient<C>(view, pair, near, columns, ws.radial, ws.harmonic, ws.G);
+            gradient(view, pair, near, columns, ws.radial, ws.harmonic, ws.G);
             find_rows(job, ws, near, columns, i);
-            multiply<C>(pair, begin, end, ws.J + w * centre.n_slots + pair.slot_first, ws.G, columns.vectors, ws.rows);
+            multiply(pair, begin, end, ws.J + w * centre.n_slots + pair.slot_first, ws.G, columns.vectors, ws.rows);
         }
     }
 

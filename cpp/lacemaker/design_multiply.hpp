@@ -89,17 +89,14 @@ LACEMAKER_NOINLINE void multiply_chunk(const DesignPair& pair, int tile_begin, i
     }
 }
 
-// All chunks of one species around one site: `vectors` vectors of columns, G: (chunks, n_channels, C).
-template <int C, class V>
+// All chunks of one species around one site: `vectors` vectors of columns, G: (chunks, n_channels, design_chunk).
+template <class V>
 void multiply(const DesignPair& pair, int tile_begin, int tile_end, const double* J, const V* G, int vectors,
               double* const* rows) {
-    const std::int64_t stride = std::int64_t(pair.n_channels) * C;
-    for (; vectors >= C; vectors -= C, G += stride, rows += C * lanes<V>)
-        multiply_chunk<C>(pair, tile_begin, tile_end, J, G, rows);
-    if constexpr (C > 3) {
-        if (vectors == 5) multiply_chunk<5>(pair, tile_begin, tile_end, J, G, rows);
-        if (vectors == 4) multiply_chunk<4>(pair, tile_begin, tile_end, J, G, rows);
-        if (vectors == 3) multiply_chunk<3>(pair, tile_begin, tile_end, J, G, rows);
+    static_assert(design_chunk == 3);
+    for (; vectors >= 3; vectors -= 3) {
+        multiply_chunk<3>(pair, tile_begin, tile_end, J, G, rows);
+        G += std::int64_t(pair.n_channels) * 3, rows += 3 * lanes<V>;
     }
     if (vectors == 2) multiply_chunk<2>(pair, tile_begin, tile_end, J, G, rows);
     if (vectors == 1) multiply_chunk<1>(pair, tile_begin, tile_end, J, G, rows);

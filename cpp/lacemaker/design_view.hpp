@@ -20,6 +20,9 @@ namespace lacemaker {
 // Columns of the design matrix that are written together: one cache line.
 inline constexpr int design_tile = 8;
 
+// Vectors of G (x, y, z of one block of neighbours) that are multiplied together.
+inline constexpr int design_chunk = 3;
+
 // value_q = sum over t in [first[q], first[q + 1]) of weight[t] P[left[t]] P[right[t]].
 struct DesignSums {
     int count;
@@ -94,7 +97,6 @@ struct DesignJob {
 // The kernel family "design", one per instruction set.
 struct DesignKernels {
     int lanes;
-    int chunk;  // vectors of G per channel that are multiplied at once
     std::size_t (*workspace_bytes)(const DesignJob& job);
     void (*rows)(const DesignJob& job, void* workspace);
 };

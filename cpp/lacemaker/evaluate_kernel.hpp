@@ -22,13 +22,13 @@ inline constexpr bool wide = sizeof(V) >= 64;
 template <class V>
 inline constexpr int forward_block = wide<V> ? 8 : 4;
 template <class V>
-inline constexpr int reverse_block = wide<V> ? 4 : 2;
+inline constexpr int reverse_block = 2;
 template <class V>
 inline constexpr int longest_run = wide<V> ? 6 : 3;
 
 template <class V>
 struct Workspace {
-    Stage<Lane<V>> stage;
+    Stage stage;
     Group<V> group;
     NeighbourScratch<V> scratch;
     V *X, *dX;  // (n_rows + 1,) rows of the program and their adjoints
@@ -38,11 +38,11 @@ struct Workspace {
 
     std::size_t carve(void* base, const Capacity& c) {
         Bump memory{static_cast<char*>(base)};
-        const std::size_t block = forward_block<V>, channels = std::size_t(c.lmax + 1) * (c.lmax + 1);
+        const std::size_t block = forward_block<V>, m = c.lmax + 1;
         X = memory.take<V>(c.n_rows + 1), dX = memory.take<V>(c.n_rows + 1);
         scratch.R = memory.take<V>(c.n_max * block), scratch.D = memory.take<V>(c.n_max * block);
-        scratch.Y = memory.take<V>(channels * block);
-        scratch.U = memory.take<V>(channels * block), scratch.W = memory.take<V>(channels * block);
+        scratch.Q = memory.take<V>(m * (m + 1) / 2 * block);
+        scratch.c = memory.take<V>(m * block), scratch.s = memory.take<V>(m * block);
         order = memory.take<int>(window_sites);
         group.carve(memory, c);
         stage.carve(memory, c);
@@ -143,7 +143,8 @@ template <class V>
 LACEMAKER_NOINLINE void evaluate_group(const ModelView<Lane<V>>& model, int centre, const std::int32_t* window_first,
                                        const int* members, int n, Workspace<V>& w, EvaluateJob& job) {
     const ProgramView<Lane<V>>& program = model.programs[centre];
-    fill_group<V>(w.stage, 2 * model.n_species, members, n, model.far, job.atoms.n_atoms, w.group);
+    fill_group<V>(w.stage, 2 * model.n_species, members, n, model.far, job.atoms.n_atoms,
+                  one_bucket(model), w.group);
     V energy = V{};
     for (int r = 0; r < program.n_a; ++r) w.X[r] = V{};
     const SpeciesRows* rows = program.species_rows;
@@ -169,21 +170,39 @@ LACEMAKER_NOINLINE void evaluate_group(const ModelView<Lane<V>>& model, int cent
     if (job.forces) group_forces(model, program, sites, n, w, job);
 }
 
+// One species, and no pair terms that reach beyond the many-body cutoff: all neighbours are of one kind.
+template <class T>
+LACEMAKER_INLINE bool one_bucket(const ModelView<T>& model) {
+    return model.n_species == 1 && model.cutoff_squared[0] == model.mb_cutoff_squared[0];
+}
+
+template <class T>
+LACEMAKER_INLINE void stage(const ModelView<T>& model, const EvaluateJob& job, const std::int32_t* sites, int n,
+                            const Stage& to, EvaluateStatus& status) {
+    using D = Differences;
+    const AtomsView& a = job.atoms;
+    const double* x = job.padded_positions;
+    const bool uniform = one_bucket(model);
+    if (a.vectors)
+        uniform ? stage_window<T, D::vectors, true>(model, a, x, sites, n, to, status)
+                : stage_window<T, D::vectors, false>(model, a, x, sites, n, to, status);
+    else if (a.shift)
+        uniform ? stage_window<T, D::positions_and_shifts, true>(model, a, x, sites, n, to, status)
+                : stage_window<T, D::positions_and_shifts, false>(model, a, x, sites, n, to, status);
+    else
+        uniform ? stage_window<T, D::positions, true>(model, a, x, sites, n, to, status)
+                : stage_window<T, D::positions, false>(model, a, x, sites, n, to, status);
+}
+
 template <class V>
 void evaluate_windows(const ModelView<Lane<V>>& model, const Capacity& capacity, EvaluateJob& job, void* memory) {
     using T = Lane<V>;
     constexpr int W = lanes<V>;
     Workspace<V> w(memory, capacity);
-    const AtomsView& a = job.atoms;
     for (int k = 0; k < job.n_windows && job.status.code == EvaluateStatus::ok; ++k) {
         const Window& window = job.windows[k];
         const std::int32_t* sites = job.site_order + window.first;
-        if (a.vectors)
-            stage_window<T, Differences::vectors>(model, a, sites, window.count, w.stage, job.status);
-        else if (a.shift)
-            stage_window<T, Differences::positions_and_shifts>(model, a, sites, window.count, w.stage, job.status);
-        else
-            stage_window<T, Differences::positions>(model, a, sites, window.count, w.stage, job.status);
+        stage<T>(model, job, sites, window.count, w.stage, job.status);
         if (job.status.code != EvaluateStatus::ok) return;
         group_sites(w.stage.count, w.stage.first, window.count, 2 * model.n_species, W, w.order);
         for (int at = 0; at < window.count; at += W)

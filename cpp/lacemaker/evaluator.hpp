@@ -105,6 +105,7 @@ private:
         Team team;
         std::vector<AlignedBuffer> workspaces;
         std::vector<std::vector<double>> forces;  // per thread (n_atoms + 1, 3)
+        AlignedBuffer padded_positions;
         std::vector<std::int32_t> site_order;
         std::vector<Window> windows;
         std::vector<std::size_t> share;           // (n_threads + 1,) windows of each thread
@@ -112,6 +113,17 @@ private:
 
     const EvaluateEntry<double>& entry(const Model<double>&) const { return kernels_.f64; }
     const EvaluateEntry<float>& entry(const Model<float>&) const { return kernels_.f32; }
+
+    // Positions at a stride of four doubles: one aligned load each.
+    static const double* pad_positions(const AtomsView& atoms, Context& c) {
+        if (atoms.vectors) return nullptr;
+        double* out = static_cast<double*>(c.padded_positions.reserve(4 * sizeof(double) * (std::size_t(atoms.n_atoms) + 1)));
+        for (std::size_t i = 0; i < std::size_t(atoms.n_atoms); ++i) {
+            for (int k = 0; k < 3; ++k) out[4 * i + k] = atoms.positions[3 * i + k];
+            out[4 * i + 3] = 0.0;
+        }
+        return out;
+    }
 
     // Sites by species, cut into windows of up to `size`.
     void make_windows(const AtomsView& atoms, int size, Context& c) const {
@@ -149,9 +161,8 @@ private:
     template <class T>
     EvaluateStatus evaluate_with(const Model<T>& model, const EvaluateEntry<T>& kernel, const AtomsView& atoms,
                                  double* site_energies, double* forces, double* virial, int n_threads, Context& c) const {
-        const int per_thread = (atoms.n_sites + n_threads - 1) / n_threads, lanes = kernel.lanes;
-        const int size = std::clamp((per_thread / 4 + lanes - 1) / lanes * lanes, lanes, window_sites);
-        make_windows(atoms, size, c);
+        const int lanes = kernel.lanes;  // small windows keep several threads busy; not a function of n_threads
+        make_windows(atoms, std::clamp((atoms.n_sites / 16 + lanes - 1) / lanes * lanes, lanes, window_sites), c);
         n_threads = std::max(1, std::min(n_threads, int(c.windows.size())));
         share_windows(atoms, n_threads, c);
         Capacity capacity = model.capacity();
@@ -159,11 +170,12 @@ private:
             capacity.max_neighbours = std::max(capacity.max_neighbours, int(atoms.first[i + 1] - atoms.first[i]));
         const std::size_t bytes = kernel.workspace_bytes(capacity), rows = 3 * (std::size_t(atoms.n_atoms) + 1);
         if (int(c.workspaces.size()) < n_threads) c.workspaces.resize(n_threads), c.forces.resize(n_threads);
+        const double* padded = pad_positions(atoms, c);
         std::vector<EvaluateJob> jobs(n_threads);
         for (int t = 0; t < n_threads; ++t) {
             c.workspaces[t].reserve(bytes);
             if (forces && c.forces[t].size() < rows) c.forces[t].resize(rows);
-            jobs[t] = {atoms, c.site_order.data(), c.windows.data() + c.share[t], int(c.share[t + 1] - c.share[t]),
+            jobs[t] = {atoms, padded, c.site_order.data(), c.windows.data() + c.share[t], int(c.share[t + 1] - c.share[t]),
                        site_energies, forces ? c.forces[t].data() : nullptr, {}, {}};
         }
         c.team.run(n_threads, [&](int t) {

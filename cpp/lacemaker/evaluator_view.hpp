@@ -13,7 +13,8 @@ namespace lacemaker {
 struct SpeciesRows {
     int species, lmax, n_max;
     int first_row, n_rows;
-    const int* n_of_l;  // (lmax + 1,)
+    const int* n_of_l;    // (lmax + 1,)
+    const int* row_of_l;  // (lmax + 1,) first row of each l, from first_row
 };
 
 // Blocks of equal shape, see program.hpp; index and weight are offsets into the program's arrays.
@@ -86,6 +87,7 @@ struct EvaluateStatus {
 // One thread's share of an evaluation.
 struct EvaluateJob {
     AtomsView atoms;
+    const double* padded_positions;  // (n_atoms, 4) Å, 64-byte aligned; null where the atoms bring vectors
     const std::int32_t* site_order;
     const Window* windows;
     int n_windows;

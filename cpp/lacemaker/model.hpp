@@ -100,7 +100,8 @@ private:
 
     void pack(const Program& p, Packed& out, int row_bytes) {
         for (const SpeciesLayout& s : p.layout.species) {
-            out.species.push_back({s.species, int(s.n_of_l.size()) - 1, s.n_max, s.first_row, s.n_rows, s.n_of_l.data()});
+            out.species.push_back({s.species, int(s.n_of_l.size()) - 1, s.n_max, s.first_row, s.n_rows,
+                                   s.n_of_l.data(), s.row_of_l.data()});
             capacity_.lmax = std::max(capacity_.lmax, int(s.n_of_l.size()) - 1);
             capacity_.n_max = std::max(capacity_.n_max, s.n_max);
         }

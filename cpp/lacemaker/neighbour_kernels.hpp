@@ -5,16 +5,18 @@
 //
 // Slot k holds the k-th neighbour of each of the W sites: lanes are central atoms, nothing is ever transposed or
 // summed across lanes. Norms of R and Y are folded into the program's weights. NB slots are worked on together so
-// that one load (and store) of an A row serves NB neighbours. Tables: R[n][NB], Y[l^2+l+m][NB], likewise u and v.
+// that one load (and store) of an A row serves NB neighbours; each (l, +-m) shares the loads of R. Tables: R[n][NB],
+// Q[l (l + 1)/2 + m][NB], c[m][NB].
 //
-// Adjoint of the harmonics, per m with sums over l (Q, dQ = dQ/dz of harmonics.hpp):
-//     UC, US = sum Q u_{l,+-m};   WC, WS = sum dQ u_{l,+-m};   VC, VS = sum Q v_{l,+-m}
+// Adjoint of the harmonics, per m with sums over l (harmonics.hpp: dQ_lm/dz = (2m + 1) Q_{l,m+1}):
+//     UC, US = sum Q_lm u_{l,+-m};   WC, WS = (2m + 1) sum Q_{l,m+1} u_{l,+-m};   VC, VS = sum Q_lm v_{l,+-m}
 //     g   += m (UC c_{m-1} + US s_{m-1}),  m (US c_{m-1} - UC s_{m-1}),  WC c_m + WS s_m
 //     rad += VC c_m + VS s_m
 //     dE/dD = rhat rad + (g - rhat (g . rhat)) / r                        projected once, no table of gradients
 //
-// Cost per neighbour and A function: 1 FMA forward, 2 reverse. R and R' are recomputed in the reverse pass (L1), u and v
-// are stored before the contraction: fusing it into the n loop spills and costs a quarter of the pass.
+// Cost per neighbour and A function: 1 FMA forward, 2 reverse; R and R' are recomputed in the reverse pass (L1). A full
+// register's store costs as much as two FMAs, so u and v never leave the registers: that takes 20 accumulators for two
+// slots, which 32 registers hold and 16 do not. There (SSE, AVX2, NEON) GCC spills some; it is still the faster way.
 #pragma once
 
 #include "evaluator_view.hpp"
@@ -24,7 +26,7 @@
 
 LACEMAKER_KERNEL_BEGIN
 
-// The k-th neighbour of W sites. Padding sits at r = rcut, where env and slope are exactly zero.
+// The k-th neighbour of W sites. Padding sits beyond rcut, where env and slope are exactly zero.
 template <class V>
 struct Slot {
     V x, y, z;       // unit vector (before the geometry stage: D, Å)
@@ -34,15 +36,16 @@ struct Slot {
     V pair_slope;    // d(pair energy)/dr, eV/Å
 };
 
-// Room for the tables of one block of slots.
+// Tables of one block of slots.
 template <class V>
 struct NeighbourScratch {
     V *R, *D;  // (n_max, NB)
-    V *Y, *U, *W;  // ((lmax + 1)^2, NB)
+    V* Q;      // ((lmax + 1)(lmax + 2)/2, NB)
+    V *c, *s;  // (lmax + 1, NB)
 };
 
 template <class V, int NB, bool Symmetric>
-LACEMAKER_NOINLINE void fill_radial(const Recursion<Lane<V>>& c, int n_max, const Slot<V>* slots, V* R) {
+LACEMAKER_NOINLINE void fill_radial(const Recursion<Lane<V>>& k, int n_max, const Slot<V>* slots, V* R) {
     V t[NB], last[NB], now[NB];
     LACEMAKER_UNROLL
     for (int b = 0; b < NB; ++b) {
@@ -51,7 +54,7 @@ LACEMAKER_NOINLINE void fill_radial(const Recursion<Lane<V>>& c, int n_max, cons
         last[b] = V{};
     }
     for (int n = 0; n < n_max; ++n, R += NB) {
-        const Lane<V> beta = c.beta[n], gamma = c.gamma[n];
+        const Lane<V> beta = k.beta[n], gamma = k.gamma[n];
         LACEMAKER_UNROLL
         for (int b = 0; b < NB; ++b) {
             R[b] = now[b];
@@ -64,70 +67,96 @@ LACEMAKER_NOINLINE void fill_radial(const Recursion<Lane<V>>& c, int n_max, cons
 }
 
 template <class V, int NB, bool Symmetric>
-LACEMAKER_NOINLINE void fill_radial_slopes(const Recursion<Lane<V>>& c, int n_max, const Slot<V>* slots, V* R, V* D) {
+LACEMAKER_NOINLINE void fill_radial_slopes(const Recursion<Lane<V>>& k, int n_max, const Slot<V>* slots, V* R, V* D) {
+    V t[NB], dt[NB], last[NB], now[NB], last_slope[NB], slope[NB];
     LACEMAKER_UNROLL
     for (int b = 0; b < NB; ++b) {
-        const V t = slots[b].t, dt = slots[b].t_slope;
-        V now = slots[b].env, slope = slots[b].env_slope, last = V{}, last_slope = V{};
-        for (int n = 0; n < n_max; ++n) {
-            R[n * NB + b] = now;
-            D[n * NB + b] = slope;
-            const Lane<V> gamma = c.gamma[n];
-            const V shifted = Symmetric ? t : t - c.beta[n];
-            const V next = shifted * now - gamma * last;
-            const V next_slope = shifted * slope + (dt * now - gamma * last_slope);
-            last = now;
-            now = next;
-            last_slope = slope;
-            slope = next_slope;
+        t[b] = slots[b].t, dt[b] = slots[b].t_slope;
+        now[b] = slots[b].env, slope[b] = slots[b].env_slope;
+        last[b] = last_slope[b] = V{};
+    }
+    for (int n = 0; n < n_max; ++n, R += NB, D += NB) {
+        const Lane<V> beta = k.beta[n], gamma = k.gamma[n];
+        LACEMAKER_UNROLL
+        for (int b = 0; b < NB; ++b) {
+            R[b] = now[b];
+            D[b] = slope[b];
+            const V shifted = Symmetric ? t[b] : t[b] - beta;
+            const V next = shifted * now[b] - gamma * last[b];
+            const V next_slope = shifted * slope[b] + (dt[b] * now[b] - gamma * last_slope[b]);
+            last[b] = now[b], now[b] = next;
+            last_slope[b] = slope[b], slope[b] = next_slope;
         }
     }
 }
 
-// A += R Y over the channels of one species; two channels at a time share the loads of R.
+// Q_lm of NB slots.
 template <class V, int NB>
-LACEMAKER_INLINE void accumulate_rows(const SpeciesRows& rows, const V* R, const V* Y, V* A) {
-    for (int l = 0; l <= rows.lmax; ++l) {
-        const int N = rows.n_of_l[l];
-        {
-            V y[NB];
-            LACEMAKER_UNROLL
-            for (int b = 0; b < NB; ++b) y[b] = Y[b];
-            const V* r = R;
-            for (int n = 0; n < N; ++n, r += NB) {
-                V a = A[n];
-                LACEMAKER_UNROLL
-                for (int b = 0; b < NB; ++b) a += r[b] * y[b];
-                A[n] = a;
-            }
-            A += N;
-            Y += NB;
+LACEMAKER_NOINLINE void fill_angles(int lmax, const Lane<V>* table, const Slot<V>* slots, const NeighbourScratch<V>& s) {
+    V x[NB], y[NB], z[NB];
+    LACEMAKER_UNROLL
+    for (int b = 0; b < NB; ++b) {
+        x[b] = slots[b].x, y[b] = slots[b].y, z[b] = slots[b].z;
+        s.c[b] = s.Q[b] = broadcast<V>(1), s.s[b] = V{};
+    }
+    V* c = s.c;
+    V* sine = s.s;
+    for (int m = 0; m < lmax; ++m, c += NB, sine += NB)
+        LACEMAKER_UNROLL
+        for (int b = 0; b < NB; ++b) {
+            c[NB + b] = x[b] * c[b] - y[b] * sine[b];
+            sine[NB + b] = x[b] * sine[b] + y[b] * c[b];
         }
-        for (int pair = 0; pair < l; ++pair) {
-            V y0[NB], y1[NB];
+    V *before = s.Q, *now = s.Q;  // rows l - 1 and l
+    for (int l = 0; l < lmax; ++l) {
+        const Lane<V>* k = table + l * harmonic_stride;
+        V* next = now + (l + 1) * NB;
+        V below[NB];
+        LACEMAKER_UNROLL
+        for (int b = 0; b < NB; ++b) {
+            below[b] = now[b];
+            next[b] = k[0] * z[b] * now[b] - (k[0] - Lane<V>(1)) * before[b];
+        }
+        for (int m = 1; m <= l; ++m)
             LACEMAKER_UNROLL
             for (int b = 0; b < NB; ++b) {
-                y0[b] = Y[b];
-                y1[b] = Y[NB + b];
+                const V q = now[m * NB + b];
+                next[m * NB + b] = z[b] * q + k[m] * below[b];
+                below[b] = q;
             }
-            const V* r = R;
-            V* second = A + N;
-            for (int n = 0; n < N; ++n, r += NB) {
-                V a0 = A[n], a1 = second[n];
-                LACEMAKER_UNROLL
-                for (int b = 0; b < NB; ++b) {
-                    a0 += r[b] * y0[b];
-                    a1 += r[b] * y1[b];
-                }
-                A[n] = a0;
-                second[n] = a1;
-            }
-            A += 2 * N;
-            Y += 2 * NB;
-        }
+        LACEMAKER_UNROLL
+        for (int b = 0; b < NB; ++b) next[(l + 1) * NB + b] = k[l + 1] * below[b];
+        before = now;
+        now = next;
     }
 }
 
+// A row against NB harmonics.
+template <class V, int NB>
+LACEMAKER_INLINE void accumulate_channel(int N, const V* R, const V* y, V* A) {
+    for (int n = 0; n < N; ++n, R += NB) {
+        V a = A[n];
+        LACEMAKER_UNROLL
+        for (int b = 0; b < NB; ++b) a += R[b] * y[b];
+        A[n] = a;
+    }
+}
+
+template <class V, int NB>
+LACEMAKER_INLINE void accumulate_channels(int N, const V* R, const V* y0, const V* y1, V* A0, V* A1) {
+    for (int n = 0; n < N; ++n, R += NB) {
+        V a0 = A0[n], a1 = A1[n];
+        LACEMAKER_UNROLL
+        for (int b = 0; b < NB; ++b) {
+            a0 += R[b] * y0[b];
+            a1 += R[b] * y1[b];
+        }
+        A0[n] = a0;
+        A1[n] = a1;
+    }
+}
+
+// A += R Y for NB slots, over the rows of one species.
 template <class V, int NB>
 LACEMAKER_NOINLINE void forward(const ModelView<Lane<V>>& model, const SpeciesRows& rows, const Slot<V>* slots, V* A,
                                 const NeighbourScratch<V>& s) {
@@ -135,128 +164,136 @@ LACEMAKER_NOINLINE void forward(const ModelView<Lane<V>>& model, const SpeciesRo
         fill_radial<V, NB, true>(model.recursion, rows.n_max, slots, s.R);
     else
         fill_radial<V, NB, false>(model.recursion, rows.n_max, slots, s.R);
-    for (int b = 0; b < NB; ++b)
-        harmonics(rows.lmax, model.harmonic_beta, slots[b].x, slots[b].y, slots[b].z, s.Y + b, NB);
-    accumulate_rows<V, NB>(rows, s.R, s.Y, A);
-}
-
-// u = sum_n R_n dA_n and v = sum_n R'_n dA_n for every channel of one species.
-template <class V, int NB>
-LACEMAKER_INLINE void contract_rows(const SpeciesRows& rows, const V* R, const V* D, const V* dA, V* U, V* W) {
+    fill_angles<V, NB>(rows.lmax, model.harmonic_beta, slots, s);
+    const V *Q = s.Q, *R = s.R;
     for (int l = 0; l <= rows.lmax; ++l) {
         const int N = rows.n_of_l[l];
-        {
-            V u[NB], v[NB];
-            LACEMAKER_UNROLL
-            for (int b = 0; b < NB; ++b) u[b] = v[b] = V{};
-            for (int n = 0; n < N; ++n) {
-                const V a = dA[n];
-                LACEMAKER_UNROLL
-                for (int b = 0; b < NB; ++b) {
-                    u[b] += a * R[n * NB + b];
-                    v[b] += a * D[n * NB + b];
-                }
-            }
+        V* middle = A + rows.row_of_l[l] + l * N;
+        V y0[NB], y1[NB];
+        LACEMAKER_UNROLL
+        for (int b = 0; b < NB; ++b) y0[b] = Q[b];
+        accumulate_channel<V, NB>(N, R, y0, middle);
+        Q += NB;
+        for (int m = 1; m <= l; ++m, Q += NB) {
             LACEMAKER_UNROLL
             for (int b = 0; b < NB; ++b) {
-                U[b] = u[b];
-                W[b] = v[b];
+                y0[b] = Q[b] * s.c[m * NB + b];
+                y1[b] = Q[b] * s.s[m * NB + b];
             }
-            dA += N;
-            U += NB;
-            W += NB;
-        }
-        for (int pair = 0; pair < l; ++pair) {
-            V u0[NB], v0[NB], u1[NB], v1[NB];
-            LACEMAKER_UNROLL
-            for (int b = 0; b < NB; ++b) u0[b] = v0[b] = u1[b] = v1[b] = V{};
-            const V *r = R, *d = D, *second = dA + N;
-            for (int n = 0; n < N; ++n, r += NB, d += NB) {
-                const V a0 = dA[n], a1 = second[n];
-                LACEMAKER_UNROLL
-                for (int b = 0; b < NB; ++b) {
-                    const V rb = r[b], db = d[b];
-                    u0[b] += a0 * rb;
-                    u1[b] += a1 * rb;
-                    v0[b] += a0 * db;
-                    v1[b] += a1 * db;
-                }
-            }
-            LACEMAKER_UNROLL
-            for (int b = 0; b < NB; ++b) {
-                U[b] = u0[b];
-                W[b] = v0[b];
-                U[NB + b] = u1[b];
-                W[NB + b] = v1[b];
-            }
-            dA += 2 * N;
-            U += 2 * NB;
-            W += 2 * NB;
+            accumulate_channels<V, NB>(N, R, y0, y1, middle + m * N, middle - m * N);
         }
     }
 }
 
-// dE/dD of one slot from its u and v tables (stride NB), into gradient[3].
-template <class V>
-LACEMAKER_INLINE void contract_harmonics(int lmax, const Lane<V>* beta, const Slot<V>& slot, const V* u, const V* v,
-                                         int stride, V* gradient) {
-    using T = Lane<V>;
-    const V x = slot.x, y = slot.y, z = slot.z;
-    V gx = V{}, gy = V{}, gz = V{}, rad = slot.pair_slope;
-    {
-        V q = broadcast<V>(1), q_before = V{}, dq = V{}, dq_before = V{};
-        for (int l = 0; l <= lmax; ++l) {
-            const int row = (l * l + l) * stride;
-            gz += dq * u[row];
-            rad += q * v[row];
-            const V q_next = z * q - beta[l + 1] * q_before;
-            const V dq_next = q + z * dq - beta[l + 1] * dq_before;
-            q_before = q, q = q_next, dq_before = dq, dq = dq_next;
+// Sums over l of one m > 0, times Q: see the head of this file. Channels +m and -m share R, R' and Q.
+template <class V, int NB>
+struct HarmonicSums {
+    V uc[NB], us[NB], wc[NB], ws[NB], vc[NB], vs[NB];
+};
+
+template <class V, int NB>
+LACEMAKER_INLINE void contract_channels(int m, const SpeciesRows& rows, const NeighbourScratch<V>& s, const V* dA,
+                                        HarmonicSums<V, NB>& sums) {
+    LACEMAKER_UNROLL
+    for (int b = 0; b < NB; ++b)
+        sums.uc[b] = sums.us[b] = sums.wc[b] = sums.ws[b] = sums.vc[b] = sums.vs[b] = V{};
+    for (int l = m; l <= rows.lmax; ++l) {
+        const int N = rows.n_of_l[l];
+        const V *a0 = dA + rows.row_of_l[l] + (l + m) * N, *a1 = a0 - 2 * m * N, *R = s.R, *D = s.D;
+        V u0[NB], u1[NB], v0[NB], v1[NB];
+        LACEMAKER_UNROLL
+        for (int b = 0; b < NB; ++b) u0[b] = u1[b] = v0[b] = v1[b] = V{};
+        for (int n = 0; n < N; ++n, R += NB, D += NB) {
+            const V x0 = a0[n], x1 = a1[n];
+            LACEMAKER_UNROLL
+            for (int b = 0; b < NB; ++b) {
+                u0[b] += x0 * R[b];
+                u1[b] += x1 * R[b];
+                v0[b] += x0 * D[b];
+                v1[b] += x1 * D[b];
+            }
+        }
+        const V* Q = s.Q + (l * (l + 1) / 2 + m) * NB;
+        LACEMAKER_UNROLL
+        for (int b = 0; b < NB; ++b) {
+            sums.uc[b] += Q[b] * u0[b];
+            sums.us[b] += Q[b] * u1[b];
+            sums.vc[b] += Q[b] * v0[b];
+            sums.vs[b] += Q[b] * v1[b];
+        }
+        if (l == m) continue;  // Q_{l,m+1} = 0
+        LACEMAKER_UNROLL
+        for (int b = 0; b < NB; ++b) {
+            sums.wc[b] += Q[NB + b] * u0[b];
+            sums.ws[b] += Q[NB + b] * u1[b];
         }
     }
-    V c = broadcast<V>(1), s = V{};
-    for (int m = 1; m <= lmax; ++m) {
-        const T* b = beta + m * harmonic_stride;
-        const V c_before = c, s_before = s;
-        c = x * c_before - y * s_before;
-        s = x * s_before + y * c_before;
-        V q = broadcast<V>(1), q_before = V{}, dq = V{}, dq_before = V{};
-        V uc = V{}, us = V{}, wc = V{}, ws = V{}, vc = V{}, vs = V{};
-        for (int l = m; l <= lmax; ++l) {
-            const int plus = (l * l + l + m) * stride, minus = (l * l + l - m) * stride;
-            const V up = u[plus], um = u[minus];
-            uc += q * up;
-            us += q * um;
-            wc += dq * up;
-            ws += dq * um;
-            vc += q * v[plus];
-            vs += q * v[minus];
-            const V q_next = z * q - b[l + 1] * q_before;
-            const V dq_next = q + z * dq - b[l + 1] * dq_before;
-            q_before = q, q = q_next, dq_before = dq, dq = dq_next;
+}
+
+// The channel m = 0 of every l: adds to g_z and rad.
+template <class V, int NB>
+LACEMAKER_INLINE void contract_middle(const SpeciesRows& rows, const NeighbourScratch<V>& s, const V* dA, V* gz, V* rad) {
+    for (int l = 0; l <= rows.lmax; ++l) {
+        const int N = rows.n_of_l[l];
+        const V *a = dA + rows.row_of_l[l] + l * N, *R = s.R, *D = s.D;
+        V u[NB], v[NB];
+        LACEMAKER_UNROLL
+        for (int b = 0; b < NB; ++b) u[b] = v[b] = V{};
+        for (int n = 0; n < N; ++n, R += NB, D += NB) {
+            const V x = a[n];
+            LACEMAKER_UNROLL
+            for (int b = 0; b < NB; ++b) {
+                u[b] += x * R[b];
+                v[b] += x * D[b];
+            }
         }
-        gx += T(m) * (uc * c_before + us * s_before);
-        gy += T(m) * (us * c_before - uc * s_before);
-        gz += wc * c + ws * s;
-        rad += vc * c + vs * s;
+        const V* Q = s.Q + l * (l + 1) / 2 * NB;
+        LACEMAKER_UNROLL
+        for (int b = 0; b < NB; ++b) {
+            rad[b] += Q[b] * v[b];
+            if (l > 0) gz[b] += Q[NB + b] * u[b];
+        }
     }
-    const V radial = rad - (gx * x + gy * y + gz * z) * slot.inverse_r;
-    gradient[0] = x * radial + gx * slot.inverse_r;
-    gradient[1] = y * radial + gy * slot.inverse_r;
-    gradient[2] = z * radial + gz * slot.inverse_r;
 }
 
 // gradient[3 b + axis] = dE/dD of slot b, eV/Å.
 template <class V, int NB>
 LACEMAKER_NOINLINE void reverse(const ModelView<Lane<V>>& model, const SpeciesRows& rows, const Slot<V>* slots,
                                 const V* dA, const NeighbourScratch<V>& s, V* gradient) {
+    using T = Lane<V>;
     if (model.recursion.symmetric)
         fill_radial_slopes<V, NB, true>(model.recursion, rows.n_max, slots, s.R, s.D);
     else
         fill_radial_slopes<V, NB, false>(model.recursion, rows.n_max, slots, s.R, s.D);
-    contract_rows<V, NB>(rows, s.R, s.D, dA, s.U, s.W);
-    for (int b = 0; b < NB; ++b)
-        contract_harmonics(rows.lmax, model.harmonic_beta, slots[b], s.U + b, s.W + b, NB, gradient + 3 * b);
+    fill_angles<V, NB>(rows.lmax, model.harmonic_beta, slots, s);
+    V gx[NB], gy[NB], gz[NB], rad[NB];
+    LACEMAKER_UNROLL
+    for (int b = 0; b < NB; ++b) {
+        gx[b] = gy[b] = gz[b] = V{};
+        rad[b] = slots[b].pair_slope;
+    }
+    contract_middle<V, NB>(rows, s, dA, gz, rad);
+    for (int m = 1; m <= rows.lmax; ++m) {
+        HarmonicSums<V, NB> k;
+        contract_channels<V, NB>(m, rows, s, dA, k);
+        const V *c = s.c + m * NB, *sine = s.s + m * NB;
+        LACEMAKER_UNROLL
+        for (int b = 0; b < NB; ++b) {
+            const V c_before = c[b - NB], s_before = sine[b - NB];
+            gx[b] += T(m) * (k.uc[b] * c_before + k.us[b] * s_before);
+            gy[b] += T(m) * (k.us[b] * c_before - k.uc[b] * s_before);
+            gz[b] += T(2 * m + 1) * (k.wc[b] * c[b] + k.ws[b] * sine[b]);
+            rad[b] += k.vc[b] * c[b] + k.vs[b] * sine[b];
+        }
+    }
+    LACEMAKER_UNROLL
+    for (int b = 0; b < NB; ++b) {
+        const V x = slots[b].x, y = slots[b].y, z = slots[b].z, inverse_r = slots[b].inverse_r;
+        const V radial = rad[b] - (gx[b] * x + gy[b] * y + gz[b] * z) * inverse_r;
+        gradient[3 * b] = x * radial + gx[b] * inverse_r;
+        gradient[3 * b + 1] = y * radial + gy[b] * inverse_r;
+        gradient[3 * b + 2] = z * radial + gz[b] * inverse_r;
+    }
 }
 
 LACEMAKER_KERNEL_END

@@ -1,8 +1,7 @@
 // Packing: from neighbour lists to slots of W lanes.
 //
 // A window of up to 64 sites of one centre species is staged first: differences D_ij in double precision, pairs
-// beyond their cutoff dropped (the list may carry a skin), the rest kept in the arithmetic of the kernel. The W
-// sites of a group are then chosen to have similar numbers of neighbours, which keeps padding low, and their
+// beyond their cutoff dropped (the list may carry a skin). The W sites of a group are then chosen to have similar numbers of neighbours, which keeps padding low, and their
 // neighbours are laid out lane by lane, each bucket (neighbour species; many-body or pair-only) on its own slots.
 #pragma once
 
@@ -26,10 +25,12 @@ struct Bump {
     }
 };
 
+// x, y, z and an idle lane: one difference vector in one register, whatever the kernel's own lanes.
+typedef double Quad __attribute__((vector_size(32)));
+
 // Neighbours within reach of the sites of a window, one run of entries per site.
-template <class T>
 struct Stage {
-    T *x, *y, *z;             // D, Å
+    Quad* d;                  // D, Å
     std::int32_t* index;      // neighbour atom
     std::int32_t* bucket;     // 2 species + (1 if beyond the many-body cutoff)
     std::int32_t* count;      // (window_sites, n_buckets) neighbours per bucket
@@ -37,7 +38,7 @@ struct Stage {
 
     void carve(Bump& memory, const Capacity& c) {
         const std::size_t n = std::size_t(window_sites) * c.max_neighbours + 1;
-        x = memory.take<T>(n), y = memory.take<T>(n), z = memory.take<T>(n);
+        d = memory.take<Quad>(n);
         index = memory.take<std::int32_t>(n), bucket = memory.take<std::int32_t>(n);
         count = memory.take<std::int32_t>(std::size_t(window_sites) * 2 * c.n_species);
         first = memory.take<std::int32_t>(window_sites + 1);
@@ -47,62 +48,106 @@ struct Stage {
 // How the difference vectors are given.
 enum class Differences { vectors, positions, positions_and_shifts };
 
+// D_ij of pairs of one site.
 template <Differences kind>
-LACEMAKER_INLINE void difference(const AtomsView& a, std::int64_t pair, int j, const double* xi, double* d) {
-    if constexpr (kind == Differences::vectors) {
-        for (int k = 0; k < 3; ++k) d[k] = a.vectors[3 * pair + k];
-    } else {
-        const double* xj = a.positions + 3 * std::size_t(j);
-        for (int k = 0; k < 3; ++k) d[k] = xj[k] - xi[k];
-        if constexpr (kind == Differences::positions_and_shifts) {
-            const double s0 = a.shift[3 * pair], s1 = a.shift[3 * pair + 1], s2 = a.shift[3 * pair + 2];
-            for (int k = 0; k < 3; ++k) d[k] += s0 * a.cell[k] + s1 * a.cell[3 + k] + s2 * a.cell[6 + k];
+struct DifferenceReader {
+    const double* vectors;
+    const Quad* positions;  // (n_atoms,)
+    const std::int32_t* shift;
+    Quad site, cell[3];
+
+    DifferenceReader(const AtomsView& a, const double* padded_positions, int i)
+        : vectors(a.vectors), positions(reinterpret_cast<const Quad*>(padded_positions)), shift(a.shift) {
+        if constexpr (kind != Differences::vectors) site = positions[i];
+        if constexpr (kind == Differences::positions_and_shifts)
+            for (int k = 0; k < 3; ++k) cell[k] = Quad{a.cell[3 * k], a.cell[3 * k + 1], a.cell[3 * k + 2], 0.0};
+    }
+
+    LACEMAKER_INLINE Quad operator()(std::int64_t pair, int j) const {
+        if constexpr (kind == Differences::vectors) {
+            return Quad{vectors[3 * pair], vectors[3 * pair + 1], vectors[3 * pair + 2], 0.0};
+        } else {
+            Quad d = positions[j] - site;
+            if constexpr (kind == Differences::positions_and_shifts)
+                for (int k = 0; k < 3; ++k) d += double(shift[3 * pair + k]) * cell[k];
+            return d;
         }
     }
+};
+
+LACEMAKER_INLINE double length_squared(const Quad& d) {
+    const Quad s = d * d;
+    return s[0] + s[1] + s[2];
 }
 
-// Stages one site from entry `n` on; returns the entry behind its last neighbour.
-template <class T, Differences kind>
-LACEMAKER_INLINE int stage_site(const ModelView<T>& model, const AtomsView& a, int site, Stage<T>& stage, int n,
-                                std::int32_t* count, EvaluateStatus& status) {
-    const double* xi = kind == Differences::vectors ? nullptr : a.positions + 3 * std::size_t(site);
-    const std::size_t row = std::size_t(a.species[site]) * model.n_species;
-    const double *reach = model.cutoff_squared + row, *mb_reach = model.mb_cutoff_squared + row;
+// Why staging failed: an index that does not exist, or a pair at (nearly) no distance.
+template <Differences kind>
+LACEMAKER_NOINLINE EvaluateStatus explain_pair(const AtomsView& a, const double* padded_positions, int site) {
+    const DifferenceReader<kind> difference(a, padded_positions, site);
     for (std::int64_t pair = a.first[site]; pair < a.first[site + 1]; ++pair) {
         const int j = a.index[pair];
-        if (static_cast<unsigned>(j) >= static_cast<unsigned>(a.n_atoms)) {
-            status = {EvaluateStatus::bad_index, site, j, 0};
-            return n;
-        }
-        double d[3];
-        difference<kind>(a, pair, j, xi, d);
-        const double r2 = d[0] * d[0] + d[1] * d[1] + d[2] * d[2];
-        const int species = a.species[j];
-        if (r2 >= reach[species]) continue;
-        if (!(r2 > coincidence_distance * coincidence_distance)) {
-            status = {EvaluateStatus::coincident, site, j, scalar_sqrt(r2)};
-            return n;
-        }
-        const int bucket = 2 * species + (r2 >= mb_reach[species]);
-        stage.x[n] = T(d[0]), stage.y[n] = T(d[1]), stage.z[n] = T(d[2]);
-        stage.index[n] = j;
-        stage.bucket[n] = bucket;
-        ++count[bucket];
-        ++n;
+        if (static_cast<unsigned>(j) >= static_cast<unsigned>(a.n_atoms)) return {EvaluateStatus::bad_index, site, j, 0};
+        const double r2 = length_squared(difference(pair, j));
+        if (!(r2 > coincidence_distance * coincidence_distance))
+            return {EvaluateStatus::coincident, site, j, scalar_sqrt(r2)};
     }
-    return n;
+    return {};
 }
 
-template <class T, Differences kind>
-LACEMAKER_NOINLINE void stage_window(const ModelView<T>& model, const AtomsView& a, const std::int32_t* sites, int n_sites,
-                                     Stage<T>& stage, EvaluateStatus& status) {
+// Stages one site from entry n on; returns the entry behind its last neighbour, or -1 for a bad pair. Every pair is
+// written and kept by counting it: a branch on the distance would be mispredicted for the pairs in the skin.
+// `uniform`: all neighbours belong to one bucket.
+template <class T, Differences kind, bool uniform>
+LACEMAKER_INLINE int stage_site(const ModelView<T>& model, const AtomsView& a, const double* padded_positions, int site,
+                                const Stage& stage, int n) {
+    const DifferenceReader<kind> difference(a, padded_positions, site);
+    const std::size_t row = std::size_t(a.species[site]) * model.n_species;
+    const double *const reach = model.cutoff_squared + row, *const mb_reach = model.mb_cutoff_squared + row;
+    const double only_reach = reach[0];
+    const std::int32_t *const list = a.index, *const species_of = a.species;
+    Quad* const to = stage.d;
+    std::int32_t *const index = stage.index, *const bucket = stage.bucket;
+    const unsigned n_atoms = static_cast<unsigned>(a.n_atoms);
+    double nearest = 1.0;
+    for (std::int64_t pair = a.first[site], last = a.first[site + 1]; pair < last; ++pair) {
+        const int j = list[pair];
+        if (static_cast<unsigned>(j) >= n_atoms) return -1;
+        const Quad d = difference(pair, j);
+        const double r2 = length_squared(d);
+        to[n] = d;
+        index[n] = j;
+        nearest = nearest < r2 ? nearest : r2;
+        if constexpr (uniform) {
+            n += r2 < only_reach;
+        } else {
+            const int species = species_of[j];
+            bucket[n] = 2 * species + (r2 >= mb_reach[species]);
+            n += r2 < reach[species];
+        }
+    }
+    return nearest > coincidence_distance * coincidence_distance ? n : -1;
+}
+
+template <class T, Differences kind, bool uniform>
+LACEMAKER_NOINLINE void stage_window(const ModelView<T>& model, const AtomsView& a, const double* padded_positions,
+                                     const std::int32_t* sites, int n_sites, const Stage& stage, EvaluateStatus& status) {
     const int n_buckets = 2 * model.n_species;
-    for (int k = 0; k < n_sites * n_buckets; ++k) stage.count[k] = 0;
     int n = 0;
-    for (int k = 0; k < n_sites && status.code == EvaluateStatus::ok; ++k) {
-        stage.first[k] = n;
-        n = stage_site<T, kind>(model, a, sites[k], stage, n, stage.count + k * n_buckets, status);
+    for (int k = 0; k < n_sites; ++k) {
+        const int begin = n;
+        n = stage_site<T, kind, uniform>(model, a, padded_positions, sites[k], stage, n);
+        if (n < 0) {
+            status = explain_pair<kind>(a, padded_positions, sites[k]);
+            return;
+        }
+        stage.first[k] = begin;
         stage.first[k + 1] = n;
+        std::int32_t* count = stage.count + k * n_buckets;
+        for (int b = 0; b < n_buckets; ++b) count[b] = 0;
+        if (uniform)
+            count[0] = n - begin;
+        else
+            for (int i = begin; i < n; ++i) ++count[stage.bucket[i]];
     }
 }
 
@@ -170,8 +215,8 @@ struct Group {
 
 // Lays the staged neighbours of `members` (n <= W sites) out in slots; missing neighbours are put at distance `far`.
 template <class V>
-LACEMAKER_NOINLINE void fill_group(const Stage<Lane<V>>& stage, int n_buckets, const int* members, int n, Lane<V> far,
-                                   int padding_atom, Group<V>& group) {
+LACEMAKER_NOINLINE void fill_group(const Stage& stage, int n_buckets, const int* members, int n, Lane<V> far,
+                                   int padding_atom, bool uniform, const Group<V>& group) {
     using T = Lane<V>;
     constexpr int W = lanes<V>;
     constexpr int stride = int(sizeof(Slot<V>) / sizeof(T));
@@ -184,18 +229,25 @@ LACEMAKER_NOINLINE void fill_group(const Stage<Lane<V>>& stage, int n_buckets, c
         }
         group.first[b + 1] = group.first[b] + most;
     }
-    const auto put = [&](int slot, int w, T x, T y, T z, std::int32_t atom) {
-        T* to = reinterpret_cast<T*>(group.slots) + std::size_t(slot) * stride + w;
-        to[0] = x, to[W] = y, to[2 * W] = z;
-        group.neighbour[slot * W + w] = atom;
+    const Quad padding{double(far), 0.0, 0.0, 0.0};
+    T* const base = reinterpret_cast<T*>(group.slots);
+    std::int32_t* const neighbour = group.neighbour;
+    const auto put = [=](int slot, int w, const Quad& d, std::int32_t atom) {
+        T* to = base + std::size_t(slot) * stride + w;
+        to[0] = T(d[0]), to[W] = T(d[1]), to[2 * W] = T(d[2]);
+        neighbour[slot * W + w] = atom;
     };
     for (int w = 0; w < W; ++w) {
         for (int b = 0; b < n_buckets; ++b) group.cursor[b] = group.first[b];
-        if (w < n)
-            for (int k = stage.first[members[w]]; k < stage.first[members[w] + 1]; ++k)
-                put(group.cursor[stage.bucket[k]]++, w, stage.x[k], stage.y[k], stage.z[k], stage.index[k]);
+        const int begin = w < n ? stage.first[members[w]] : 0, end = w < n ? stage.first[members[w] + 1] : 0;
+        if (uniform)
+            for (int k = begin; k < end; ++k) put(k - begin, w, stage.d[k], stage.index[k]);
+        else
+            for (int k = begin; k < end; ++k)
+                put(group.cursor[stage.bucket[k]]++, w, stage.d[k], stage.index[k]);
+        if (uniform) group.cursor[0] = end - begin;
         for (int b = 0; b < n_buckets; ++b)
-            for (int slot = group.cursor[b]; slot < group.first[b + 1]; ++slot) put(slot, w, far, 0, 0, padding_atom);
+            for (int slot = group.cursor[b]; slot < group.first[b + 1]; ++slot) put(slot, w, padding, padding_atom);
     }
 }
 

@@ -60,7 +60,7 @@ inline void merge_equal(std::vector<Monomial>& terms) {
 // A rows of one neighbour species: l = 0..lmax, m = -l..l, n = 1..n_of_l[l].
 struct SpeciesLayout {
     int species = 0, first_row = 0, n_rows = 0, n_max = 0;
-    std::vector<int> n_of_l;
+    std::vector<int> n_of_l, row_of_l;
 };
 
 struct RowLayout {
@@ -87,8 +87,10 @@ inline RowLayout layout_rows(const Tables& tables, int centre, const std::vector
         s.species = z;
         s.first_row = out.n_a;
         s.n_max = *std::max_element(n.begin(), n.end());
-        for (int l = 0; l < int(n.size()); ++l)
+        for (int l = 0; l < int(n.size()); ++l) {
+            s.row_of_l.push_back(int(out.channel.size()) - s.first_row);
             for (int m = -l; m <= l; ++m, ++channel) out.channel.insert(out.channel.end(), n[l], channel);
+        }
         s.n_of_l = std::move(n);
         out.n_a = int(out.channel.size());
         s.n_rows = out.n_a - s.first_row;
@@ -100,9 +102,7 @@ inline RowLayout layout_rows(const Tables& tables, int centre, const std::vector
 inline int row_of(const RowLayout& layout, const AChannel& a) {
     const auto s = std::find_if(layout.species.begin(), layout.species.end(),
                                 [&](const SpeciesLayout& s) { return s.species == a.z; });
-    int row = s->first_row;
-    for (int l = 0; l < a.l; ++l) row += (2 * l + 1) * s->n_of_l[l];
-    return row + (a.m + a.l) * s->n_of_l[a.l] + a.n - 1;
+    return s->first_row + s->row_of_l[a.l] + (a.m + a.l) * s->n_of_l[a.l] + a.n - 1;
 }
 
 }  // namespace detail

@@ -6,8 +6,8 @@
 >>> fit = lace.solve(lace.assemble(basis, frames))                        # doctest: +SKIP
 >>> fit.potential().save("si.lace")                                       # doctest: +SKIP
 
-or, from a configuration file, ``lace.fit("config.yaml")``. Names are loaded when first used, so that importing the
-package costs next to nothing.
+or, from a configuration file, ``lace.fit("config.yaml")``. Names are loaded when first used, so that
+importing the package costs next to nothing.
 """
 
 from typing import TYPE_CHECKING, Any

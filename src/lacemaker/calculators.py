@@ -12,7 +12,6 @@ from ase.calculators.calculator import PropertyNotImplementedError, all_changes
 
 from lacemaker.errors import EvaluationError
 from lacemaker.potential import Evaluator, Potential, Prediction
-from lacemaker.potential.evaluator import refuse_coincident
 from lacemaker.potential.messages import problem
 
 if TYPE_CHECKING:
@@ -57,35 +56,17 @@ class LastingNeighbours:
         self._key: bytes = b""
         self._positions = np.empty((0, 3))
         self._cell = np.empty((3, 3))
-        self._may_coincide = True
 
     def update(
         self, species: np.ndarray, positions: np.ndarray, cell: np.ndarray, pbc: np.ndarray
     ) -> NeighbourList:
-        """The list to use for these atoms, the old one if it still holds every pair within the cutoff.
-
-        Raises
-        ------
-        EvaluationError
-            If two atoms lie on top of each other.
-        """
+        """The list to use for these atoms, the old one if it still holds every pair within the cutoff."""
         key = species.tobytes() + pbc.tobytes()
         if self._list is None or key != self._key or not self._still_holds(positions, cell, pbc):
-            self._list = None  # stays so if the build fails
-            self._list = self._build(positions, cell, pbc)
+            self._list = self._evaluator.neighbours(positions, cell, pbc, skin=self.skin)
             self._key, self._positions, self._cell = key, positions.copy(), cell.copy()
-        elif self._may_coincide:
-            refuse_coincident(positions, cell, self._list)
+            self.n_builds += 1
         return self._list
-
-    def _build(self, positions: np.ndarray, cell: np.ndarray, pbc: np.ndarray) -> NeighbourList:
-        neighbours = self._evaluator.neighbours(positions, cell, pbc, skin=self.skin)
-        nearest = refuse_coincident(positions, cell, neighbours)
-        self.n_builds += 1
-        # the motion and the strain allowed before the next build bring no other pair together
-        reach = self._evaluator.cutoff
-        self._may_coincide = nearest < (self.skin + 0.1) * (reach + self.skin) / reach
-        return neighbours
 
     def _still_holds(self, positions: np.ndarray, cell: np.ndarray, pbc: np.ndarray) -> bool:
         carried, smallest = self._positions, 1.0

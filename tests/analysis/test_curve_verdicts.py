@@ -51,9 +51,7 @@ def test_buckingham_dimer_has_a_hole():
 
 
 def test_wiggly_dimer_is_not_sane():
-    curve = dimer_curve(
-        lambda r: (lennard_jones(r)[0] + 0.3 * np.sin(8 * r), 0.0), ("Si", "Si"), R, 2.35
-    )
+    curve = dimer_curve(lambda r: (lennard_jones(r)[0] + 0.3 * np.sin(8 * r), 0.0), ("Si", "Si"), R, 2.35)
     assert len(curve.minima) > 2
     assert not curve.sane
     assert "several minima" in curve.verdict
@@ -73,13 +71,28 @@ def test_one_bottom_and_a_steep_wall_are_sane():
 
 
 def test_a_hole_under_compression_is_found_and_does_not_become_the_bottom():
-    scan = volume_scan(
-        lambda s: equation_of_state(s) - 400 * max(0.0, 0.7 - s), "fcc", 20.0
-    )
+    scan = volume_scan(lambda s: equation_of_state(s) - 400 * max(0.0, 0.85 - s), "fcc", 20.0)
+    assert scan.hole
     assert not scan.sane
     assert scan.v0 == pytest.approx(20.0, rel=0.02)
-    assert scan.rises_to == pytest.approx(0.7**3, abs=0.05)
-    assert "HOLE: below V/V0 = 0.3" in scan.verdict
+    assert scan.rises_to == pytest.approx(0.85**3, abs=0.03)
+    assert "HOLE: below V/V0 = 0.6" in scan.verdict
+    assert scan.to_dict()["hole"] is True
+
+
+def test_unevenness_behind_an_unreachable_barrier_is_no_hole():
+    scan = volume_scan(lambda s: equation_of_state(s) + 30 * np.exp(-((s - 0.65) ** 2) / 2e-4), "bcc", 20.0)
+    assert not scan.monotonic
+    assert not scan.hole
+    assert scan.n_minima == 1
+    assert scan.barrier > 5.0
+    assert "uneven below V/V0 = 0.2" in scan.verdict
+
+
+def test_a_second_phase_within_reach_is_counted():
+    scan = volume_scan(lambda s: equation_of_state(s) - 2.0 * np.exp(-((s - 0.85) ** 2) / 1e-3), "sc", 20.0)
+    assert scan.n_minima == 2
+    assert "2 minima where one is expected" in scan.verdict
 
 
 def test_a_structure_that_does_not_bind_is_called_so():

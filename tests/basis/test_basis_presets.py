@@ -1,9 +1,9 @@
-"""Presets scale with the material, and repulsion is on by default."""
+"""Presets scale with the material, and the repulsive core is on."""
 
 import numpy as np
 import pytest
 
-from lacemaker.basis import ZBL, ACEBasis, RepulsionRestraint, XEnvelope, preset
+from lacemaker.basis import XEnvelope, preset
 from lacemaker.basis.repulsion import zbl_energy
 from lacemaker.errors import BasisError
 
@@ -63,26 +63,3 @@ def test_zbl_is_smooth_monotone_and_ends(z1, z2, outer):
         )[1]
         curvature = np.diff(s) / h
         assert np.abs(np.diff(curvature)).max() < 1e-2 * max(1.0, np.abs(curvature).max())
-
-
-def test_restraint_lists_repulsive_dimers_of_every_pair():
-    basis = ACEBasis(["Si", "O", "H"], 2, 4, repulsion=ZBL())
-    dimers = RepulsionRestraint().dimers(basis)
-    pairs = [d.elements for d in dimers]
-    assert set(pairs) == {("Si", "Si"), ("Si", "O"), ("Si", "H"), ("O", "O"), ("O", "H"), ("H", "H")}
-    for pair in set(pairs):
-        chosen = [d for d in dimers if d.elements == pair]
-        energies = [d.energy for d in sorted(chosen, key=lambda d: d.distance)]
-        assert len(chosen) >= 3
-        assert energies == sorted(energies, reverse=True)
-        assert energies[-1] > 0
-        assert all(d.weight > 0 for d in chosen)
-
-
-def test_restraint_in_the_older_form_targets_the_pair_envelope():
-    basis = ACEBasis("Si", 2, 4)
-    (dimer,) = RepulsionRestraint(target="envelope", distances=(0.01,), weight=0.01).dimers(basis)
-    s, sc = 0.01, 2.5
-    assert dimer.energy == pytest.approx(s**-2 - sc**-2 + 2 * sc**-3 * (s - sc))
-    with pytest.raises(BasisError, match="needs a pair block"):
-        RepulsionRestraint(target="envelope").dimers(ACEBasis("Si", 2, 4, pair=None))

@@ -1,4 +1,4 @@
-"""Configurations: a good one round-trips, a bad one is answered with its line, what was found and what to do."""
+"""Configurations: a good one round-trips, a bad one is answered with its line and what to do."""
 
 import re
 import warnings
@@ -61,7 +61,9 @@ sigmas: {bulk: {forces: 0.05}}
 """
 
 
-@pytest.mark.parametrize("text", [FULL, "data: {train: a.xyz}", "data: {train: a.xyz}\nrepulsion: none\nprior: none"])
+@pytest.mark.parametrize(
+    "text", [FULL, "data: {train: a.xyz}", "data: {train: a.xyz}\nrepulsion: none\nprior: none"]
+)
 def test_the_effective_configuration_says_the_same(tmp_path, text):
     config = load_config(write(tmp_path, text))
     folder = tmp_path / "results" / "deep"
@@ -102,13 +104,33 @@ def test_a_key_in_the_wrong_place_is_sent_home(tmp_path):
     [
         ("data:\n  train: a.xyz\n  seed: many\n", "line 3: data.seed", "valid integer"),
         ("data: {train: a.xyz}\nbasis: {cutoff: -3}\n", "line 2: basis.cutoff", "greater than 0"),
-        ("data: {train: a.xyz}\nbasis: {preset: huge}\n", "line 2: basis.preset", "'fast', 'default' or 'accurate'"),
-        ("data: {train: a.xyz}\nbasis:\n  transform: {kind: agnesi, p: 3, q: 2}\n", "line 3: basis.transform", "q >= p"),
-        ("data: {train: a.xyz}\nbasis:\n  transform: {kind: agnesi, s: 3}\n", "line 3: basis.transform.s", "here: p, q, kind"),
+        (
+            "data: {train: a.xyz}\nbasis: {preset: huge}\n",
+            "line 2: basis.preset",
+            "'fast', 'default' or 'accurate'",
+        ),
+        (
+            "data: {train: a.xyz}\nbasis:\n  transform: {kind: agnesi, p: 3, q: 2}\n",
+            "line 3: basis.transform",
+            "q >= p",
+        ),
+        (
+            "data: {train: a.xyz}\nbasis:\n  transform: {kind: agnesi, s: 3}\n",
+            "line 3: basis.transform.s",
+            "here: p, q, kind",
+        ),
         ("data: {train: a.xyz}\nsolver: {kind: blx}\n", "line 2: solver", "choose one of: blr"),
         ("data: {train: a.xyz}\nsolver: blx\n", "line 2: solver", "choose one of: blr"),
-        ("data: {train: a.xyz}\nprior: {kind: algebraic, q: 3}\n", "line 2: prior.q", "Keys allowed here: kind"),
-        ("data: {train: a.xyz}\nweights: {default: {energy: -1}}\n", "weights.default.energy", "greater than or equal"),
+        (
+            "data: {train: a.xyz}\nprior: {kind: algebraic, q: 3}\n",
+            "line 2: prior.q",
+            "Keys allowed here: kind",
+        ),
+        (
+            "data: {train: a.xyz}\nweights: {default: {energy: -1}}\n",
+            "weights.default.energy",
+            "greater than or equal",
+        ),
         ("data: {train: a.xyz}\nrepulsion: strong\n", "line 2: repulsion", "choose auto, zbl or none"),
         ("basis: {preset: fast}\n", "data is missing", "lace init"),
         ("data: {test: a.xyz}\n", "data.train is missing", "lace init"),
@@ -175,7 +197,11 @@ def test_a_dictionary_will_do(tmp_path, monkeypatch):
 
 def test_sigmas_become_weights():
     config = Config.model_validate(
-        {"data": {"train": "a"}, "weights": {"default": {"energy": 3}}, "sigmas": {"default": {"forces": 0.05}}}
+        {
+            "data": {"train": "a"},
+            "weights": {"default": {"energy": 3}},
+            "sigmas": {"default": {"forces": 0.05}},
+        }
     )
     assert config.row_weights() == {"default": {"energy": 3.0, "forces": pytest.approx(20.0)}}
 

@@ -52,11 +52,10 @@ def silicon(silicon_basis):
     """Order 3, one element, fitted to diamond silicon of Tersoff's potential."""
     rng = np.random.default_rng(1)
     diamond = bulk("Si", a=5.432, cubic=True)
-    frames = [rattled(diamond, rng, 0.08, 0.02) for _ in range(14)] + [
-        rattled(diamond, rng, 0.0, 0.03) for _ in range(4)
-    ]
+    amplitudes = [0.0] * 4 + [0.08] * 14
+    frames = [rattled(diamond, rng, amplitude, 0.02) for amplitude in amplitudes]
     calculator = Tersoff({("Si", "Si", "Si"): TERSOFF_SI})
-    coefficients, e0 = fitted(silicon_basis, frames, calculator, 1e-4)
+    coefficients, e0 = fitted(silicon_basis, frames, calculator, 1e-3)
     return lace.Potential(silicon_basis, coefficients, e0, {"licence": "CC0-1.0"})
 
 

@@ -25,7 +25,7 @@ def test_results_are_those_of_the_potential(atoms, silicon):
     expected = silicon.predict(atoms)
     assert atoms.get_potential_energy() == pytest.approx(expected.energy, rel=1e-13)
     assert atoms.get_potential_energy(force_consistent=True) == atoms.get_potential_energy()
-    np.testing.assert_allclose(atoms.get_potential_energies(), expected.energies, rtol=1e-13)
+    np.testing.assert_allclose(atoms.get_potential_energies(), expected.energies, rtol=1e-12)
     np.testing.assert_allclose(atoms.get_forces(), expected.forces, rtol=0, atol=1e-13)
     np.testing.assert_allclose(atoms.get_stress(), expected.stress, rtol=0, atol=1e-13)
     assert atoms.get_potential_energies().sum() == pytest.approx(expected.energy, rel=1e-14)

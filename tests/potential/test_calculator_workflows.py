@@ -35,7 +35,7 @@ def test_the_fit_is_silicon(silicon_a):
 
 def test_constant_energy_dynamics_conserves_the_energy(silicon, silicon_a):
     def spread(femtoseconds):
-        atoms = hot(silicon, "Si", silicon_a, 2, 600)
+        atoms = hot(silicon, "Si", silicon_a, 2, 300)
         energies = []
         dynamics = VelocityVerlet(atoms, femtoseconds * units.fs)
         dynamics.attach(lambda: energies.append(atoms.get_total_energy()))
@@ -44,8 +44,8 @@ def test_constant_energy_dynamics_conserves_the_energy(silicon, silicon_a):
         return np.ptp(energies) / len(atoms)
 
     coarse, fine = spread(2.0), spread(1.0)
-    assert fine < 2e-4  # eV/atom of about 0.08 exchanged between kinetic and potential energy
-    assert fine < 0.4 * coarse  # the error of Verlet's algorithm goes with the square of the step
+    assert fine < 1e-4  # eV/atom, of about 0.04 exchanged between kinetic and potential energy
+    assert fine == pytest.approx(coarse / 4, rel=0.1)  # Verlet's error goes with the square of the step
 
 
 def test_reusing_neighbour_lists_does_not_change_the_trajectory(silicon, silicon_a):
@@ -75,7 +75,12 @@ def test_wrapping_during_dynamics_does_not_change_it(alloy):
 def test_langevin_dynamics_reaches_its_temperature(alloy):
     atoms = hot(alloy, "Cu", 3.65, 3, 600)
     dynamics = Langevin(
-        atoms, 4 * units.fs, temperature_K=300, friction=0.05 / units.fs, rng=np.random.default_rng(1)
+        atoms,
+        4 * units.fs,
+        temperature_K=300,
+        friction=0.05 / units.fs,
+        fixcm=False,
+        rng=np.random.default_rng(1),
     )
     dynamics.run(50)
     temperatures = []

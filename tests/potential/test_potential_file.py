@@ -191,6 +191,7 @@ IMPOSSIBLE = {
     "no such element": (set_entry("elements", 0, 119), r"atomic numbers \[119, 14\]"),
     "element twice": (set_entry("elements", 0, 14), r"atomic numbers \[14, 14\] repeat"),
     "negative cutoff": (set_entry("mb_transform_params", (0, 1, 2), -1.0), "impossible radii"),
+    "endless cutoff": (set_entry("mb_transform_params", (0, 1, 2), 1e300), "impossible radii"),
     "unknown transform": (set_entry("mb_transform", 0, 9), "not a known transform"),
     "unknown envelope": (set_entry("pair_envelope", 0, -1), "not a known envelope"),
     "negative charge": (set_entry("zbl", (0, 0, 0), -3.0), "impossible charges"),

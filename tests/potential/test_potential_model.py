@@ -11,7 +11,7 @@ from matter import nasty_structures
 
 import lacemaker as lace
 from lacemaker.errors import BasisError, EvaluationError
-from lacemaker.potential import Potential, migrate
+from lacemaker.potential import Evaluator, Potential, migrate
 from lacemaker.potential.columns import ColumnTable
 from lacemaker.potential.program import Program
 from lacemaker.potential.rebuild import programs_agree
@@ -41,6 +41,25 @@ def test_coefficients_that_are_not_finite(silicon_basis, bad):
     values[4] = bad
     with pytest.raises(EvaluationError, match=r"(?s)coefficients are not finite.*1 NaN or infinite"):
         Potential(silicon_basis, values, [0.0])
+
+
+def test_products_that_overflow(silicon_basis):
+    class Overflowing(Shuffled):
+        def contract(self, coefficients, e0):
+            tables = self.basis.contract(coefficients, e0)
+            return tables | {"term_weight": tables["term_weight"] * np.inf}
+
+    basis = Overflowing(silicon_basis, 0)
+    with pytest.raises(BasisError, match=r"(?s)do not make a potential.*'term_weight' holds.*coefficient 3"):
+        Potential(basis, np.full(silicon_basis.n_functions, 3.0), [0.0])
+
+
+def test_energy_that_overflows(silicon_basis, diamond):
+    huge = Potential(silicon_basis, np.full(silicon_basis.n_functions, 1e37), [0.0])
+    with pytest.raises(
+        EvaluationError, match=r"(?s)no finite energy for these atoms\n  found: .*atom \d and"
+    ):
+        huge.evaluator(dtype="float32").predict(diamond)
 
 
 def test_potential_is_immutable(silicon):
@@ -170,6 +189,13 @@ def test_impossible_evaluators(silicon):
         silicon.evaluator(dtype="float16")
     with pytest.raises(EvaluationError, match=r"n_threads=-1"):
         silicon.evaluator(n_threads=-1)
+
+
+def test_programs_the_kernel_refuses(rough):
+    arrays = dict(rough.program.arrays)
+    arrays["mb_envelope_params"] = np.array([2.5, 2.0])
+    with pytest.raises(EvaluationError, match=r"(?s)kernel cannot run this potential\n  found: .*integer"):
+        Evaluator(Program(arrays))
 
 
 def test_sparse_coefficients_make_a_shorter_program(silicon_basis):

@@ -81,9 +81,7 @@ def labelled(
         frame = make_frame(1000 * seed + i)
         n, root = len(frame.numbers), np.sqrt(len(frame.numbers))
         exact = source.design(frame).rows @ theta
-        sigma = np.concatenate(
-            [[noise[0] * root], np.full(3 * n, noise[1]), np.full(6, noise[2] * root)]
-        )
+        sigma = np.concatenate([[noise[0] * root], np.full(3 * n, noise[1]), np.full(6, noise[2] * root)])
         label = exact + sigma * rng.standard_normal(len(sigma))
         counts = np.array([np.sum(frame.numbers == z) for z in (1, 8)][: len(energies)])
         frames.append(

@@ -99,7 +99,10 @@ def test_a_killed_fit_resumes_without_repeating_a_finished_chunk(small_chunks, t
     last = labelled(source, 1, seed=9)[0]
     frames = [*FRAMES, Frame(last.numbers, last.positions, last.cell, last.pbc, energy=1.0, config_type="z",
                              source="fatal")]  # fmt: skip
-    with processes(1) as executor, pytest.raises(SolverError, match=r"worker process died.*run again to resume"):
+    with (
+        processes(1) as executor,
+        pytest.raises(SolverError, match=r"worker process died.*run again to resume"),
+    ):
         assemble(source, frames, workdir=work, executor=executor)
     finished = len(list(work.glob("chunk-*")))
     assert made(log) > 0

@@ -37,13 +37,17 @@ def system() -> TriangularSystem:
 )
 def test_reweighting_equals_weighting_the_rows(system, weights):
     factor = system.weighted(weights)
-    np.testing.assert_allclose(gram(factor.array), gram(whole(row_weights(STACKED, weights))), rtol=1e-11, atol=1e-9)
+    np.testing.assert_allclose(
+        gram(factor.array), gram(whole(row_weights(STACKED, weights))), rtol=1e-11, atol=1e-9
+    )
     assert factor.n_rows == np.count_nonzero(row_weights(STACKED, weights))
 
 
 def test_weights_of_the_system_are_the_default(system):
     weights = {"liquid": {"forces": 5.0}}
-    np.testing.assert_array_equal(system.with_weights(weights).weighted().array, system.weighted(weights).array)
+    np.testing.assert_array_equal(
+        system.with_weights(weights).weighted().array, system.weighted(weights).array
+    )
     with pytest.raises(ConfigError, match=r"'liqid'.*no structure has.*Did you mean 'liquid'"):
         system.with_weights({"liqid": {"forces": 5.0}})
 
@@ -80,7 +84,9 @@ def test_restricting_columns_equals_a_smaller_basis(system):
 def test_joining_systems_equals_assembling_all_frames(system):
     first, second = assemble(SOURCE, FRAMES[:15]), assemble(SOURCE, FRAMES[15:])
     joined = first.joined(second)
-    np.testing.assert_allclose(gram(joined.weighted().array), gram(system.weighted().array), rtol=1e-11, atol=1e-9)
+    np.testing.assert_allclose(
+        gram(joined.weighted().array), gram(system.weighted().array), rtol=1e-11, atol=1e-9
+    )
     assert joined.n_rows == system.n_rows
     with pytest.raises(DataError, match="columns differ"):
         first.joined(assemble(SyntheticRows(5), FRAMES))
@@ -100,7 +106,11 @@ def test_rmse_is_exact_per_group_and_quantity(system):
                 counts = np.array([np.sum(frame.numbers == 1), np.sum(frame.numbers == 8)])
                 predicted = theta @ SOURCE.design(frame).rows.T
                 predicted[:, 0] += e0 @ counts
-                part = {"energy": slice(0, 1), "forces": slice(1, 1 + 3 * n), "virial": slice(1 + 3 * n, None)}[kind]
+                part = {
+                    "energy": slice(0, 1),
+                    "forces": slice(1, 1 + 3 * n),
+                    "virial": slice(1 + 3 * n, None),
+                }[kind]
                 label = np.ravel(getattr(frame, kind))
                 errors.append((predicted[:, part] - label) / (1 if kind == "forces" else n))
             expected = np.sqrt((np.concatenate(errors, axis=1) ** 2).mean(axis=1))
@@ -109,7 +119,12 @@ def test_rmse_is_exact_per_group_and_quantity(system):
 
 def test_frame_multipliers_scale_rows_and_zero_drops_them():
     frames = [
-        make_frame(1, energy=1.0, forces=np.ones((len(make_frame(1).numbers), 3)), weights={"energy": 3.0, "forces": 0.5}),
+        make_frame(
+            1,
+            energy=1.0,
+            forces=np.ones((len(make_frame(1).numbers), 3)),
+            weights={"energy": 3.0, "forces": 0.5},
+        ),
         make_frame(2, energy=2.0, forces=np.ones((len(make_frame(2).numbers), 3)), weights={"forces": 0.0}),
     ]
     system = assemble(SOURCE, frames)
@@ -125,7 +140,9 @@ def test_multipliers_of_single_atoms_scale_their_forces():
     frame = make_frame(1, forces=np.ones((n, 3)), force_weights=atoms, weights={"forces": 2.0})
     factor = assemble(SOURCE, [frame]).weighted()
     scale = 2.0 * np.repeat(atoms, 3)[:, None]
-    rows = scale * np.column_stack([np.zeros((3 * n, 2)), SOURCE.design(frame).rows[1 : 1 + 3 * n], np.ones(3 * n)])
+    rows = scale * np.column_stack(
+        [np.zeros((3 * n, 2)), SOURCE.design(frame).rows[1 : 1 + 3 * n], np.ones(3 * n)]
+    )
     np.testing.assert_allclose(gram(factor.array), gram(rows), rtol=1e-11, atol=1e-11)
     assert factor.n_rows == 3 * (n - 1)
 

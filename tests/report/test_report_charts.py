@@ -17,7 +17,8 @@ def parsed(fragment):
 
 
 @pytest.mark.parametrize(
-    ("low", "high"), [(0, 1), (-3.2, 7.9), (0.00012, 0.00094), (-158.6, -158.2), (0, 12345), (1e6, 3e6), (-1e-9, 1e-9)]
+    ("low", "high"),
+    [(0, 1), (-3.2, 7.9), (0.00012, 0.00094), (-158.6, -158.2), (0, 12345), (1e6, 3e6), (-1e-9, 1e-9)],
 )
 def test_linear_ticks_are_round_and_inside(low, high):
     ticks = Scale(low, high).ticks()
@@ -33,7 +34,11 @@ def test_linear_ticks_are_round_and_inside(low, high):
 
 
 def test_labels_of_ticks_name_their_values():
-    for value, label in [*Scale(-2.0, 3.0).ticks(), *Scale(0.0, 0.013).ticks(), *Scale(0.02, 30.0, log=True).ticks()]:
+    for value, label in [
+        *Scale(-2.0, 3.0).ticks(),
+        *Scale(0.0, 0.013).ticks(),
+        *Scale(0.02, 30.0, log=True).ticks(),
+    ]:
         assert float(label.replace("−", "-")) == pytest.approx(value, abs=1e-12)
 
 
@@ -51,7 +56,9 @@ def test_scales_ignore_what_is_not_finite():
 
 
 def test_a_point_lands_where_the_axes_say():
-    chart = Chart(Scale(0.0, 10.0), Scale(1.0, 100.0, log=True), x_label="x", y_label="y", width=400, height=300)
+    chart = Chart(
+        Scale(0.0, 10.0), Scale(1.0, 100.0, log=True), x_label="x", y_label="y", width=400, height=300
+    )
     svg = parsed(chart.points(np.array([5.0]), np.array([10.0])).render())
     circle = next(node for node in svg.iter() if node.tag == "circle")
     assert float(circle.get("cx")) == pytest.approx(LEFT + 0.5 * (400 - LEFT - RIGHT), abs=0.1)
@@ -77,11 +84,11 @@ def test_text_from_outside_is_escaped():
     parsed(html)
 
 
-def test_lines_skip_what_is_not_finite():
-    chart = Chart(Scale(0, 2), Scale(0, 1), x_label="", y_label="")
-    html = chart.line(np.array([0.0, 1.0, 2.0]), np.array([0.0, np.nan, 1.0])).render()
+def test_lines_break_where_the_data_are_not_finite():
+    chart = Chart(Scale(0, 4), Scale(0, 1), x_label="", y_label="")
+    html = chart.line(np.arange(5.0), np.array([0.0, 0.5, np.nan, 0.5, 1.0])).render()
     assert "nan" not in html
-    assert len(re.search(r'points="([^"]*)"', html).group(1).split()) == 2
+    assert [len(points.split()) for points in re.findall(r'points="([^"]*)"', html)] == [2, 2]
 
 
 @pytest.mark.parametrize("n", [1, 40, 9000])

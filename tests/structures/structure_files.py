@@ -39,8 +39,8 @@ def labelled_copper(strain: float | np.ndarray, *, rattle: float = 0.0, seed: in
     atoms = bulk("Cu", "fcc", a=3.6, cubic=True)
     rng = np.random.default_rng(seed)
     atoms.positions += rattle * rng.normal(size=(4, 3))
-    atoms.set_cell(atoms.cell.array @ (np.eye(3) + np.asarray(strain) * np.eye(3)
-                                       if np.ndim(strain) == 0 else np.eye(3) + strain), scale_atoms=True)  # fmt: skip
+    strain = strain * np.eye(3) if np.ndim(strain) == 0 else np.asarray(strain)
+    atoms.set_cell(atoms.cell.array @ (np.eye(3) + strain), scale_atoms=True)
     atoms.calc = EMT()
     results = {
         "energy": atoms.get_potential_energy(),

@@ -41,7 +41,9 @@ def test_virial_is_minus_volume_times_stress(tmp_path, spelling):
     assert found.label_keys["virial"] == "stress"
 
 
-@pytest.mark.parametrize(("unit", "size"), [("GPa", 160.2176634), ("kbar", 1602.176634), ("bar", 1602176.634)])
+@pytest.mark.parametrize(
+    ("unit", "size"), [("GPa", 160.2176634), ("kbar", 1602.176634), ("bar", 1602176.634)]
+)
 def test_stress_in_another_unit_and_sign_and_order_is_converted(tmp_path, unit, size):
     vasp = -W[[0, 1, 2, 5, 3, 4]] / VOLUME * size  # xx yy zz xy yz xz, positive when compressed
     path = xyz(tmp_path / "a.xyz", f"energy=1 stress={words(vasp)}")
@@ -91,13 +93,17 @@ def test_virial_and_stress_that_agree_are_both_accepted(tmp_path):
 )
 def test_virial_and_stress_that_disagree_are_refused_with_the_likely_cause(tmp_path, stress, hint):
     path = xyz(tmp_path / "bad.xyz", f"energy=1 virial={words(FULL)} stress={words(stress)}")
-    with pytest.raises(DataError, match=rf"bad\.xyz frame 0 \(line 1\): virial and stress disagree(.|\n)*{hint}"):
+    with pytest.raises(
+        DataError, match=rf"bad\.xyz frame 0 \(line 1\): virial and stress disagree(.|\n)*{hint}"
+    ):
         read(path)
 
 
 def test_plain_stress_is_not_compared_with_a_reference_virial(tmp_path):
     # the plain one may come from another calculation, such as a model's prediction written beside
-    path = xyz(tmp_path / "a.xyz", f"REF_energy=1 REF_virial={words(FULL)} stress={words(FULL)}", forces="REF_forces")
+    path = xyz(
+        tmp_path / "a.xyz", f"REF_energy=1 REF_virial={words(FULL)} stress={words(FULL)}", forces="REF_forces"
+    )
     np.testing.assert_allclose(read(path)[0].virial, W)
 
 
@@ -139,7 +145,7 @@ def test_impossible_conventions_are_refused(options, message):
 
 def test_stress_of_a_molecule_is_left_out_with_a_warning(tmp_path):
     path = xyz(tmp_path / "a.xyz", f'energy=1 stress={words(FULL)} pbc="F F F"')
-    with pytest.warns(LacemakerWarning, match="a stress was left out"):
+    with pytest.warns(LacemakerWarning, match="stresses were left out"):
         (found,) = read(path)
     assert found.virial is None
 
@@ -150,27 +156,27 @@ def test_virial_of_a_molecule_counts_only_if_it_is_that_of_the_forces(tmp_path):
     path = xyz(tmp_path / "a.xyz", f'energy=1 virial={words(w)} pbc="F F F"')
     np.testing.assert_allclose(read(path)[0].virial[2], -0.69)
     path = xyz(tmp_path / "b.xyz", f'energy=1 virial={words(FULL)} pbc="F F F"')
-    with pytest.warns(LacemakerWarning, match="a virial was left out"):
+    with pytest.warns(LacemakerWarning, match="virials were left out"):
         assert read(path)[0].virial is None
 
 
-def strained(factor: float = 1.0, *, most: float = 0.03, count: int = 8):
+def strained(factor: float = 1.0, *, most: float = 0.03, rattle: float = 0.02, count: int = 8):
     """Strained, slightly rattled copper whose stresses are multiplied by a factor."""
     rng = np.random.default_rng(5)
     images = []
     for i in range(count):
         strain = rng.uniform(-most, most, (3, 3))
-        atoms = labelled_copper(0.5 * (strain + strain.T), rattle=0.02, seed=i)
+        atoms = labelled_copper(0.5 * (strain + strain.T), rattle=rattle, seed=i)
         atoms.calc.results["stress"] = atoms.calc.results["stress"] * factor
         images.append(atoms)
     return images
 
 
-def test_consistent_labels_have_unit_slope_and_no_warning():
-    frames = read(strained(most=0.01))
+def test_energies_of_close_structures_differ_by_the_work_of_forces_and_virials():
+    frames = read(strained(most=0.003, rattle=0.003))
     slope = work_slope(frames)
     assert slope.decided
-    assert slope.slope == pytest.approx(1.0, abs=0.02)
+    assert slope.slope == pytest.approx(1.0, abs=0.01)
     assert label_findings(frames) == []
 
 
@@ -179,7 +185,9 @@ def test_flipped_sign_is_noticed():
         read(strained(-1.0))
 
 
-@pytest.mark.parametrize(("unit", "size"), [("GPa", 160.2176634), ("kbar", 1602.176634), ("bar", 1602176.634)])
+@pytest.mark.parametrize(
+    ("unit", "size"), [("GPa", 160.2176634), ("kbar", 1602.176634), ("bar", 1602176.634)]
+)
 def test_wrong_unit_is_noticed_and_named_from_energies(unit, size):
     with pytest.warns(LacemakerWarning, match=rf"wrong unit(.|\n)*stresses were in {unit}"):
         read(strained(size))

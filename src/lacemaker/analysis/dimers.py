@@ -94,7 +94,7 @@ def dimer_curve(
     r: np.ndarray,
     nearest_neighbour: float,
 ) -> DimerCurve:
-    """Sample and judge one curve; `energy_and_force` maps r (Å) to E (eV, 0 for separate atoms) and -dE/dr."""
+    """Sample and judge one curve; `energy_and_force` maps r (Å) to E (eV, 0 when apart) and -dE/dr."""
     values = np.array([energy_and_force(float(distance)) for distance in r])
     energy, force = values[:, 0], values[:, 1]
     start = int(np.searchsorted(r, REPULSIVE_BELOW * nearest_neighbour, side="right")) - 1

@@ -7,7 +7,8 @@ Energies and virials are compared per atom, forces and stresses per component. W
     virial   |W - W_ref| / N            6 values per frame                meV/atom
     stress   |W - W_ref| / V            6 values per frame                GPa
 
-MAE is the mean and RMSE the root of the mean square of these values. A quantity without labels is None, never zero.
+MAE is the mean and RMSE the root of the mean square of these values. A quantity without labels is None,
+never zero.
 """
 
 from __future__ import annotations
@@ -61,8 +62,8 @@ class ErrorTable(Mapping[str, GroupErrors]):
     ----------
     groups : mapping of config_type to GroupErrors, ``"total"`` last
     f_max : float or None
-        Atoms with a reference force above this (eV/Å) were left out of the force errors, and frames holding one out
-        of the energy, virial and stress errors.
+        Atoms with a reference force above this (eV/Å) were left out of the force errors, and frames holding
+        one out of the energy, virial and stress errors.
     """
 
     groups: Mapping[str, GroupErrors]
@@ -182,8 +183,8 @@ def error_table(
     predictions : Predictions, optional
         Results of :func:`lacemaker.analysis.predict` on the same frames, to save the evaluation.
     f_max : float, optional
-        In eV/Å: leave atoms with a larger reference force out of the force errors, and frames that hold one out of
-        the other errors.
+        In eV/Å: leave atoms with a larger reference force out of the force errors, and frames that hold one
+        out of the other errors.
     n_threads : int
         Threads of the evaluation.
 
@@ -205,8 +206,8 @@ def error_table(
         predictions = predict(potential, frames, n_threads=n_threads)
     if len(predictions.energy) != len(frames):
         raise ValueError(
-            f"predictions do not belong to these frames: {len(predictions.energy)} predictions for {len(frames)} "
-            "frames; call predict() on the same Frames object"
+            f"predictions do not belong to these frames: {len(predictions.energy)} predictions for "
+            f"{len(frames)} frames; call predict() on the same Frames object"
         )
     by_group: dict[str, list[_FrameResiduals]] = {}
     everything: list[_FrameResiduals] = []

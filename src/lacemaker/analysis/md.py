@@ -49,8 +49,9 @@ class MDSummary:
         """The judgement in words."""
         state = "stable" if self.survived else "UNSTABLE"
         return (
-            f"{self.n_steps} steps of {self.timestep_fs:g} fs, {self.n_atoms} atoms from {self.start_temperature_K:.0f} K: "
-            f"{state}, energy drift {self.drift_meV_per_atom:+.3f} meV/atom, mean temperature "
+            f"{self.n_steps} steps of {self.timestep_fs:g} fs, {self.n_atoms} atoms from "
+            f"{self.start_temperature_K:.0f} K: {state}, energy drift "
+            f"{self.drift_meV_per_atom:+.3f} meV/atom, mean temperature "
             f"{self.mean_temperature_K:.0f} K, shortest bond {self.shortest_bond_A:.2f} Å, "
             f"{self.microseconds_per_atom_step:.1f} µs per atom and step"
         )
@@ -86,7 +87,6 @@ def short_md(
         Called with (steps done, steps in all).
     """
     from ase import units
-    from ase.md.velocitydistribution import MaxwellBoltzmannDistribution, Stationary
     from ase.md.verlet import VelocityVerlet
 
     from lacemaker.analysis.predictions import nearest_neighbour_distance
@@ -94,8 +94,7 @@ def short_md(
 
     atoms = atoms.copy()
     atoms.calc = Calculator(potential)
-    MaxwellBoltzmannDistribution(atoms, temperature_K=temperature, rng=np.random.default_rng(seed))
-    Stationary(atoms)
+    atoms.set_velocities(_thermal_velocities(atoms, temperature, seed))
     dynamics = VelocityVerlet(atoms, timestep * units.fs)
     totals, temperatures, forces, bonds = [], [], [], []
 
@@ -134,6 +133,16 @@ def short_md(
         microseconds_per_atom_step=1e6 * seconds / (len(atoms) * max(n_steps, 1)),
         survived=bool(survived),
     )
+
+
+def _thermal_velocities(atoms: Atoms, temperature: float, seed: int) -> np.ndarray:
+    """Maxwell–Boltzmann velocities (n_atoms, 3) in ASE's unit, without drift of the whole."""
+    from ase import units
+
+    masses = atoms.get_masses()[:, None]
+    normal = np.random.default_rng(seed).standard_normal((len(atoms), 3))
+    velocities = normal * np.sqrt(units.kB * temperature / masses)
+    return velocities - (masses * velocities).sum(axis=0) / masses.sum()
 
 
 def _shortest_bond(atoms: Atoms, cutoff: float) -> float:

@@ -52,7 +52,7 @@ def predict(
     virial = np.full((len(frames), 6), np.nan)
     forces: list[np.ndarray] = []
     for start in range(0, len(frames), CHUNK):
-        chunk = frames[start : start + CHUNK]
+        chunk: Any = frames[start : start + CHUNK]
         for k, result in enumerate(potential.predict_many(chunk, n_threads=n_threads), start):
             energy[k] = result.energy
             forces.append(np.asarray(result.forces))
@@ -63,7 +63,7 @@ def predict(
     return Predictions(energy, tuple(forces), virial)
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(eq=False)
 class _Atoms:
     """The least a potential needs to know of a structure."""
 

@@ -21,6 +21,10 @@ __all__ = ["VolumeScan", "prototypes", "volume_scan", "volume_scans"]
 MINIMUM_PROMINENCE = 0.020  # eV/atom
 STRONGEST = 0.55  # smallest linear scale: 17 % of the volume
 WIDEST = 1.30  # largest linear scale: 220 % of the volume
+REACHABLE = 5.0  # eV/atom; no simulation climbs higher
+ORDINARY = (
+    0.25  # of the scan (linear scale 0.74, 40 % of the volume): minima from here on count as the crystal
+)
 LATTICES = ("diamond", "fcc", "bcc", "sc")
 # nearest-neighbour distance in units of the cubic lattice constant
 _BOND = {
@@ -43,11 +47,15 @@ class VolumeScan:
     volume : (n,) array, Å^3 per atom, ascending
     energy : (n,) array, eV per atom
     v0, e0 : float
-        The lowest point of the curve at moderate compression (Å^3 per atom, eV per atom).
+        The lowest minimum (Å^3 per atom, eV per atom).
     n_minima : int
-        Minima more than 20 meV/atom deep.
+        Minima more than 20 meV/atom deep and less than 5 eV/atom above the lowest.
     rises_to : float
         Volume ratio V/V0 down to which compression always costs energy.
+    barrier : float
+        Energy (eV per atom above `e0`) at `rises_to`: what it takes to get into whatever lies beyond.
+    beyond : float
+        Lowest energy (eV per atom above `e0`) at stronger compression than `rises_to`.
     """
 
     name: str
@@ -57,11 +65,23 @@ class VolumeScan:
     e0: float
     n_minima: int
     rises_to: float
+    barrier: float
+    beyond: float
+
+    @property
+    def monotonic(self) -> bool:
+        """Compression costs energy as far as scanned."""
+        return self.rises_to <= float(self.volume[0]) / self.v0 * 1.0001
+
+    @property
+    def hole(self) -> bool:
+        """A deeper energy or a low barrier waits under compression: simulations may fall in."""
+        return not self.monotonic and (self.barrier < REACHABLE or self.beyond < 0.0)
 
     @property
     def sane(self) -> bool:
         """One bottom, and compression costs energy as far as scanned."""
-        return self.n_minima == 1 and self.rises_to <= float(self.volume[0]) / self.v0 * 1.0001
+        return self.n_minima == 1 and self.monotonic
 
     @property
     def verdict(self) -> str:
@@ -69,11 +89,18 @@ class VolumeScan:
         bottom = f"{self.name}: lowest at {self.v0:.2f} Å³/atom ({self.e0:.3f} eV/atom)"
         if self.n_minima == 0:
             return f"{bottom}; no minimum inside the scanned range: the structure does not bind"
-        smallest = self.volume[0] / self.v0
-        if self.rises_to > smallest * 1.0001:
-            return f"{bottom}; HOLE: below V/V0 = {self.rises_to:.2f} compression lowers the energy"
         extra = f"; {self.n_minima} minima where one is expected" if self.n_minima > 1 else ""
-        return f"{bottom}; energy rises all the way to V/V0 = {smallest:.2f}{extra}"
+        if self.hole:
+            return (
+                f"{bottom}; HOLE: below V/V0 = {self.rises_to:.2f} compression lowers the energy, behind a "
+                f"barrier of {self.barrier:.1f} eV/atom{extra}"
+            )
+        if not self.monotonic:
+            return (
+                f"{bottom}; uneven below V/V0 = {self.rises_to:.2f}, out of reach behind "
+                f"{self.barrier:.0f} eV/atom{extra}"
+            )
+        return f"{bottom}; energy rises all the way to V/V0 = {self.volume[0] / self.v0:.2f}{extra}"
 
     def to_dict(self) -> dict[str, Any]:
         """Verdict and key figures, without the curve."""
@@ -83,6 +110,8 @@ class VolumeScan:
             "e0_eV_per_atom": self.e0,
             "n_minima": self.n_minima,
             "rises_to_volume_ratio": self.rises_to,
+            "barrier_eV_per_atom": self.barrier,
+            "hole": self.hole,
             "sane": self.sane,
             "verdict": self.verdict,
         }
@@ -110,17 +139,30 @@ def volume_scan(
     energy = np.array([energy_per_atom(float(s)) for s in scale])
     volume = reference_volume * scale**3
     minima = local_minima(energy, MINIMUM_PROMINENCE)
-    # the physical bottom: the lowest true minimum, never a hole at the compressed end
-    bottom = int(minima[np.argmin(energy[minima])]) if minima.size else int(np.argmin(energy))
+    bottom = _bottom(energy, minima)
+    reached = rises_down_to(volume, energy, bottom)
+    top = int(np.searchsorted(volume, reached))
+    e0 = float(energy[bottom])
     return VolumeScan(
         name=name,
         volume=volume,
         energy=energy,
         v0=float(volume[bottom]),
-        e0=float(energy[bottom]),
-        n_minima=int(minima.size),
-        rises_to=rises_down_to(volume, energy, bottom) / float(volume[bottom]),
+        e0=e0,
+        n_minima=int(np.sum(energy[minima] < e0 + REACHABLE)),
+        rises_to=reached / float(volume[bottom]),
+        barrier=float(energy[top]) - e0,
+        beyond=float(np.min(energy[: top + 1])) - e0,
     )
+
+
+def _bottom(energy: np.ndarray, minima: np.ndarray) -> int:
+    """The lowest true minimum at an ordinary density; never a hole at the compressed end."""
+    if not minima.size:
+        return int(np.argmin(energy))
+    ordinary = minima[minima >= ORDINARY * len(energy)]
+    chosen = ordinary if ordinary.size else minima
+    return int(chosen[np.argmin(energy[chosen])])
 
 
 def prototypes(elements: Sequence[str], bond: Callable[[str, str], float]) -> dict[str, Atoms]:
@@ -161,8 +203,8 @@ def volume_scans(
     ----------
     potential : Potential
     structures : dict of name to Atoms, optional
-        Periodic structures; default: diamond, fcc, bcc and simple cubic at the element's bond length (for several
-        elements: fcc of each, rocksalt and CsCl of each pair).
+        Periodic structures; default: diamond, fcc, bcc and simple cubic at the element's bond length (for
+        several elements: fcc of each, rocksalt and CsCl of each pair).
     most : int
         At most this many structures are scanned.
     n_points : int

@@ -1,7 +1,7 @@
-"""How fast this machine evaluates a potential and makes design rows: CPU time, medians, neighbour lists excluded.
+"""How fast this machine evaluates and makes design rows: CPU time, medians, neighbour lists excluded.
 
-CPU time is summed over threads, so that with n threads a perfect speed-up leaves the CPU time as it is while the wall
-time falls n-fold; both are reported.
+CPU time is summed over threads, so that with n threads a perfect speed-up leaves the CPU time as it is while
+the wall time falls n-fold; both are reported.
 """
 
 from __future__ import annotations
@@ -66,11 +66,11 @@ class RowSpeed:
 
 # name -> correlation order, degrees, wl, cutoff (Å) of single-element silicon models
 STANDARD_MODELS: dict[str, tuple[int, Any, float, float]] = {
-    "order 3, 44 neighbours, small": (3, 12, 1.0, 5.9),
-    "order 3, 44 neighbours, large": (3, 15, 1.0, 5.9),
-    "order 3, 140 neighbours, large": (3, 15, 1.0, 8.75),
-    "order 4, 44 neighbours, small": (4, 12, 1.5, 5.9),
-    "order 4, 44 neighbours, large": (4, 16, 1.5, 5.9),
+    "order 3, 44 neighbours, small": (3, 12, 1.0, 6.0),
+    "order 3, 44 neighbours, large": (3, 15, 1.0, 6.0),
+    "order 3, 140 neighbours, large": (3, 15, 1.0, 8.63),
+    "order 4, 44 neighbours, small": (4, 12, 1.5, 6.0),
+    "order 4, 44 neighbours, large": (4, 16, 1.5, 6.0),
 }
 
 

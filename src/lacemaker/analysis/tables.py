@@ -60,7 +60,7 @@ def _cells(
 
 def _grid(tables: Mapping[str, ErrorTable], measure: str) -> tuple[list[str], list[list[str]]]:
     columns = _shown(tables, lambda stem: stem.format(measure))
-    header = ["config_type", *[f"{name} frames".strip() for name in tables]]
+    header = ["config_type", *[f"n {name}".strip() for name in tables]]
     header += [f"{symbol} {name}".strip() for symbol, *_ in columns for name in tables]
     rows = []
     for group in _group_names(tables):

@@ -5,7 +5,8 @@ from lacemaker.basis.envelopes import CoulombEnvelope, One, REnvelope, XEnvelope
 from lacemaker.basis.pair import PairBasis
 from lacemaker.basis.presets import preset
 from lacemaker.basis.radial import Jacobi
-from lacemaker.basis.repulsion import ZBL, RepulsionRestraint
+from lacemaker.basis.repulsion import ZBL
+from lacemaker.basis.restraint import RepulsionRestraint
 from lacemaker.basis.sizes import BasisCounts
 from lacemaker.basis.transforms import Agnesi, Identity, Morse, Polynomial
 

@@ -5,7 +5,7 @@ from fractions import Fraction
 from math import ceil
 from typing import Any
 
-from lacemaker.basis.elements import bond_length, symbol_of
+from lacemaker.basis.elements import bond_length, shortest_bond, symbol_of
 from lacemaker.basis.envelopes import REnvelope, XEnvelope
 from lacemaker.basis.levels import LEVEL_RULES, exact
 from lacemaker.basis.messages import basis_error
@@ -158,7 +158,7 @@ def _repulsion(repulsion: ZBL | None, symbols: tuple[str, ...], r0: Matrix) -> Z
     position = {symbol: i for i, symbol in enumerate(symbols)}
 
     def scaled(factor: float) -> Any:
-        return lambda a, b: factor * r0[position[a]][position[b]]
+        return lambda a, b: factor * shortest_bond(a, b, r0[position[a]][position[b]])
 
     return ZBLSpec(
         inner=pair_matrix(repulsion.inner, symbols, scaled(INNER), "ZBL inner"),

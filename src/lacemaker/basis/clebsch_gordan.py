@@ -31,7 +31,8 @@ def real_clebsch_gordan(l1: int, l2: int, l3: int) -> np.ndarray:
     from wigners import clebsch_gordan_array
 
     u1, u2, u3 = complex_to_real(l1), complex_to_real(l2), complex_to_real(l3)
-    coupled = np.einsum("xyz,ax,by,cz->abc", clebsch_gordan_array(l1, l2, l3), u1.conj(), u2.conj(), u3)
+    coupled = np.tensordot(u1.conj(), clebsch_gordan_array(l1, l2, l3), axes=(1, 0))
+    coupled = np.einsum("by,ayz->abz", u2.conj(), coupled) @ u3.T
     tensor = coupled.imag if (l1 + l2 + l3) % 2 else coupled.real
     tensor = np.where(np.abs(tensor) < 1e-14, 0.0, tensor)
     tensor.setflags(write=False)

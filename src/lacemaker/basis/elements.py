@@ -1,9 +1,9 @@
 """Chemical symbols and typical bond lengths r0, which set the length scales of a basis.
 
-The bond lengths (Å) are typical nearest-neighbour distances. For 76 elements they are the values of the
-"VASP auto_length_scale" table in wide use for ACE potentials (same defaults, comparable fits); rare gases
-and the elements absent there are rounded nearest-neighbour distances of the elemental crystals. Hydrogen is
-included.
+Each entry holds the typical nearest-neighbour distance and the shortest usual bond, in Å. For 76 elements
+they are the values of the "VASP auto_length_scale" table in wide use for ACE potentials (same defaults,
+comparable fits); for rare gases and the elements absent there, rounded nearest-neighbour distances of the
+elemental crystals and estimates. Hydrogen is included.
 """
 
 from operator import index
@@ -20,20 +20,25 @@ SYMBOLS = _TABLE.split()
 ATOMIC_NUMBERS = {symbol: z for z, symbol in enumerate(SYMBOLS) if z > 0}
 
 _LENGTHS = """
-H 1.2   He 3.5  Li 3.0  Be 2.2  B 1.8   C 1.4   N 1.6   O 1.7   F 2.1   Ne 3.1  Na 3.7  Mg 3.2
-Al 2.9  Si 2.4  P 2.5   S 2.3   Cl 2.6  Ar 3.7  K 4.6   Ca 3.8  Sc 3.2  Ti 2.9  V 2.6   Cr 2.5
-Mn 2.5  Fe 2.5  Co 2.5  Ni 2.5  Cu 2.6  Zn 2.8  Ga 3.0  Ge 2.5  As 2.7  Se 2.8  Br 2.8  Kr 4.0
-Rb 4.7  Sr 4.2  Y 3.6   Zr 3.2  Nb 2.9  Mo 2.7  Tc 2.7  Ru 2.7  Rh 2.7  Pd 2.8  Ag 2.9  Cd 3.2
-In 3.4  Sn 2.9  Sb 3.1  Te 3.2  I 3.2   Xe 4.3  Cs 5.3  Ba 4.3  La 3.7  Ce 3.4  Pr 3.7  Nd 3.7
-Pm 3.6  Sm 3.6  Eu 4.0  Gd 3.6  Tb 3.6  Dy 3.5  Ho 3.5  Er 3.5  Tm 3.5  Yb 3.8  Lu 3.4  Hf 3.2
-Ta 2.9  W 2.8   Re 2.8  Os 2.7  Ir 2.7  Pt 2.8  Au 2.9  Hg 3.3  Tl 3.4  Pb 3.5  Bi 3.3  Po 3.3
-At 3.3  Rn 4.4  Fr 5.4  Ra 4.5  Ac 4.0  Th 3.6  Pa 3.3  U 2.8   Np 2.7  Pu 3.0  Am 3.5  Cm 3.5
-Bk 3.4  Cf 3.4
+H 1.2 0.75  He 3.5 2.5  Li 3.0 2.4  Be 2.2 2.1  B 1.8 1.6   C 1.4 1.3   N 1.6 1.1   O 1.7 1.2
+F 2.1 1.4   Ne 3.1 2.6  Na 3.7 2.9  Mg 3.2 2.9  Al 2.9 2.5  Si 2.4 2.3  P 2.5 1.9   S 2.3 1.9
+Cl 2.6 2.0  Ar 3.7 3.1  K 4.6 3.5   Ca 3.8 3.0  Sc 3.2 2.6  Ti 2.9 2.4  V 2.6 1.8   Cr 2.5 1.9
+Mn 2.5 2.0  Fe 2.5 1.8  Co 2.5 2.0  Ni 2.5 2.1  Cu 2.6 2.2  Zn 2.8 2.5  Ga 3.0 2.5  Ge 2.5 2.1
+As 2.7 2.1  Se 2.8 2.2  Br 2.8 2.3  Kr 4.0 3.4  Rb 4.7 3.7  Sr 4.2 3.8  Y 3.6 2.9   Zr 3.2 2.3
+Nb 2.9 2.1  Mo 2.7 2.0  Tc 2.7 2.0  Ru 2.7 2.1  Rh 2.7 2.2  Pd 2.8 2.4  Ag 2.9 2.6  Cd 3.2 2.9
+In 3.4 2.8  Sn 2.9 2.6  Sb 3.1 2.5  Te 3.2 2.6  I 3.2 2.7   Xe 4.3 3.7  Cs 5.3 3.9  Ba 4.3 3.5
+La 3.7 2.6  Ce 3.4 2.6  Pr 3.7 2.8  Nd 3.7 2.6  Pm 3.6 2.7  Sm 3.6 2.7  Eu 4.0 3.0  Gd 3.6 2.9
+Tb 3.6 2.9  Dy 3.5 3.1  Ho 3.5 3.0  Er 3.5 3.0  Tm 3.5 3.1  Yb 3.8 3.3  Lu 3.4 2.9  Hf 3.2 2.6
+Ta 2.9 2.1  W 2.8 2.1   Re 2.8 2.0  Os 2.7 2.1  Ir 2.7 2.2  Pt 2.8 2.3  Au 2.9 2.5  Hg 3.3 3.0
+Tl 3.4 2.9  Pb 3.5 2.9  Bi 3.3 2.7  Po 3.3 2.8  At 3.3 2.8  Rn 4.4 3.8  Fr 5.4 4.2  Ra 4.5 3.6
+Ac 4.0 3.5  Th 3.6 2.7  Pa 3.3 2.4  U 2.8 2.2   Np 2.7 2.2  Pu 3.0 2.4  Am 3.5 2.6  Cm 3.5 2.6
+Bk 3.4 2.6  Cf 3.4 2.6
 """
-BOND_LENGTHS: dict[str, float] = {
-    symbol: float(length)
-    for symbol, length in zip(_LENGTHS.split()[::2], _LENGTHS.split()[1::2], strict=True)
-}
+_ENTRIES = _LENGTHS.split()
+BOND_LENGTHS = dict(zip(_ENTRIES[::3], map(float, _ENTRIES[1::3]), strict=True))
+"""Typical nearest-neighbour distance, Å."""
+SHORTEST_BONDS = dict(zip(_ENTRIES[::3], map(float, _ENTRIES[2::3]), strict=True))
+"""Shortest bond the element makes with itself (multiple bonds, dimers), Å."""
 
 
 def symbol_of(element: str | int) -> str:
@@ -70,3 +75,13 @@ def bond_length(symbol: str) -> float:
             f"no tabulated bond length for {symbol}", symbol, "pass r0 (the nearest-neighbour distance in Å)"
         )
     return BOND_LENGTHS[symbol]
+
+
+def shortest_bond(a: str, b: str, r0: float) -> float:
+    """How close two elements come in ordinary matter (Å), for a pair whose bond length is taken as `r0` Å.
+
+    The tabulated shortest bonds, scaled with r0: a basis built for other lengths keeps its proportions.
+    """
+    if a not in BOND_LENGTHS or b not in BOND_LENGTHS:
+        return 0.8 * r0
+    return r0 * (SHORTEST_BONDS[a] + SHORTEST_BONDS[b]) / (BOND_LENGTHS[a] + BOND_LENGTHS[b])

@@ -1,7 +1,7 @@
 """Assembly of the verbs, and what happens when one of them fails.
 
-Exit codes: 0 all well; 2 something for the user to correct (message without traceback); 3 the potential was saved but a
-later table or report failed; 1 a bug; 130 and 143 interrupted by Ctrl-C or by the queueing system.
+Exit codes: 0 all well; 2 something for the user to correct (message without traceback); 3 the potential was
+saved but a later table or report failed; 1 a bug; 130 and 143 interrupted by Ctrl-C or the queueing system.
 """
 
 from __future__ import annotations
@@ -21,7 +21,6 @@ from lacemaker.errors import LacemakerError, LacemakerWarning
 
 __all__ = ["app", "main"]
 
-ISSUES = "the project's issue tracker"
 
 app = typer.Typer(
     name="lace",
@@ -108,7 +107,7 @@ def _guarded(call: Callable[[], Any], show_traceback: bool) -> int:
         if show_traceback or error.filename is None:
             raise
         _complain(
-            f"error: a file cannot be used. Found: {error}. To do: check the path, permissions and free space."
+            f"error: a file cannot be used. Found: {error}. To do: check path, permissions and free space."
         )
         return USER_ERROR
     return OK
@@ -127,6 +126,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
             app(given, prog_name="lace")
         except SystemExit as stop:
             code = stop.code if isinstance(stop.code, int) else int(stop.code is not None)
+        if code == INTERRUPTED:  # typer swallowed it
+            raise KeyboardInterrupt
 
     with warnings.catch_warnings():
         warnings.showwarning = _show_warning
@@ -134,9 +135,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         try:
             failed = _guarded(call, show_traceback)
         except BaseException:
-            _complain(
-                f"This looks like a bug in lacemaker {__version__}; please report the lines below to {ISSUES}."
-            )
+            _complain(f"This looks like a bug in lacemaker {__version__}; please report the lines below.")
             raise
         finally:
             if before is not None:

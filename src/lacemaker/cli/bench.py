@@ -24,7 +24,7 @@ def bench(
     rows: Annotated[bool, typer.Option("--rows/--no-rows", help="Time the design rows too.")] = True,
     json: Annotated[Path | None, typer.Option("--json", help="Write the figures here too.")] = None,
 ) -> None:
-    """Time the evaluator (µs per atom) and the design rows (s per 1000 atoms); CPU time, neighbour lists excluded."""
+    """Time the evaluator (µs per atom) and the design rows (s per 1000 atoms), without neighbour lists."""
     from lacemaker.analysis.speed import STANDARD_MODELS, sizes_from, standard_model
     from lacemaker.cli.progress import progress_for
     from lacemaker.potential import Potential
@@ -85,7 +85,7 @@ def _measure(
 def _text(entry: dict[str, Any]) -> str:
     from lacemaker.analysis.tables import align
 
-    title = f"\n{entry['name']}: {entry['n_functions']} functions, {entry['n_a']} A, {entry['n_products']} AA products"
+    title = "\n{name}: {n_functions} functions, {n_a} A, {n_products} AA products".format(**entry)
     header = ["", "atoms", "neighbours", "CPU µs/atom", "wall µs/atom", "ISA", "precision", "threads"]
     body = [
         [

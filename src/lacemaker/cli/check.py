@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -20,7 +20,7 @@ def check(
     """Show the labels found per quantity and config_type, reference energies, and anything suspicious."""
     from lacemaker.structures import check_frames, read
 
-    keys = {
+    keys: dict[str, Any] = {
         "energy_key": energy_key,
         "forces_key": forces_key,
         "stress_key": stress_key,

@@ -17,7 +17,7 @@ def demo(
     md_steps: Annotated[int, typer.Option("--md-steps", min=0, help="Steps of the closing MD run.")] = 300,
     threads: Annotated[int | None, typer.Option("--threads", "-t", min=1, help="Threads to use.")] = None,
 ) -> None:
-    """Fit two silicon potentials to the bundled DFT set, show their errors, write a report, run a short MD."""
+    """Fit two silicon potentials to the bundled DFT set, show errors, write a report, run a short MD."""
     from lacemaker.analysis import errors_text
     from lacemaker.cli.progress import progress_for
     from lacemaker.workflow.demo import demo as run_demo
@@ -25,7 +25,7 @@ def demo(
     result = run_demo(output, md_steps=md_steps, threads=threads, progress=progress_for())
     for name, fitted in (("small", result.small), ("large", result.large)):
         print(f"\n{name} potential, {len(fitted.potential.columns)} functions")
-        print(errors_text(fitted.errors))
+        print(errors_text(fitted.errors, ["mae"]))
     if result.md is not None:
         print(f"\nMD: {result.md.verdict}")
     print(f"\nresults in {result.folder}: potential.lace, small/potential.lace, summary.json, report.html")

@@ -37,8 +37,8 @@ def init(
 
     if config.exists() and not force:
         raise ConfigError(
-            f"{config} exists already. Found: a file of {config.stat().st_size} bytes. To do: choose another name, or "
-            "overwrite it with --force."
+            f"{config} exists already. Found: a file of {config.stat().st_size} bytes. To do: choose another "
+            "name, or overwrite it with --force."
         )
     train = train or _ask("File with the training structures", "train.xyz")
     test = test or _ask("File with the test structures (none: hold out 10 %)", "none")

@@ -32,23 +32,29 @@ def _pair(value: Any) -> Any:
 class BasisConfig(Section):
     """Which functions of an environment the energy is made of; all but `preset` refines it."""
 
-    preset: PresetName = Field("default", description="Sets correlation_order and max_degree unless given.")
+    preset: PresetName = Field(
+        default="default", description="Sets correlation_order and max_degree unless given."
+    )
     elements: tuple[str, ...] | None = Field(
-        None, description="Default: those of the data, by atomic number."
+        default=None, description="Default: those of the data, by atomic number."
     )
     correlation_order: Annotated[int, Field(ge=1, le=6)] | None = None
     max_degree: Degrees | dict[str, Degrees] | None = Field(
-        None, description="One number, one per correlation order, or those by element."
+        default=None, description="One number, one per correlation order, or those by element."
     )
-    cutoff: PerPair | None = Field(None, description="Å; default 2.5 times the largest bond length.")
+    cutoff: PerPair | None = Field(default=None, description="Å; default 2.5 times the largest bond length.")
     level_rule: Literal["acepotentials-0.8", "ace1"] = "acepotentials-0.8"
-    wl: Degree = Field(1.5, description="Weight of l against n in the level n + wl l.")
-    r0: PerPair | None = Field(None, description="Å; bond lengths, tabulated by default.")
+    wl: Degree = Field(default=1.5, description="Weight of l against n in the level n + wl l.")
+    r0: PerPair | None = Field(default=None, description="Å; bond lengths, tabulated by default.")
     rin: NonNegative | dict[str, NonNegative] = Field(
-        0.0, description="Å; below it radial functions are constant."
+        default=0.0, description="Å; below it radial functions are constant."
     )
-    transform: Annotated[Transform, BeforeValidator(_kind_from_name)] = Field(Agnesi(2, 4), discriminator="kind")
-    envelope: Annotated[Envelope, BeforeValidator(_kind_from_name)] = Field(XEnvelope(2, 2), discriminator="kind")
+    transform: Annotated[Transform, BeforeValidator(_kind_from_name)] = Field(
+        default=Agnesi(2, 4), discriminator="kind"
+    )
+    envelope: Annotated[Envelope, BeforeValidator(_kind_from_name)] = Field(
+        default=XEnvelope(2, 2), discriminator="kind"
+    )
     polynomials: Jacobi = Jacobi()
     pair: Annotated[PairBasis | None, BeforeValidator(_pair)] = Field(
         default_factory=PairBasis, description="The pair block; `none` leaves it out."
@@ -87,7 +93,8 @@ class RepulsionConfig(Section):
         default_factory=ZBL, description="Fixed repulsion under the fit, or null."
     )
     restraint: Annotated[RepulsionRestraint | None, BeforeValidator(_kind_from_name)] = Field(
-        default_factory=RepulsionRestraint, description="Weak dimer rows in the fit, or null."
+        default_factory=RepulsionRestraint,
+        description="Weak rows for dimers and compressed crystals in the fit, or null.",
     )
 
 

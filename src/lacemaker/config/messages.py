@@ -25,7 +25,9 @@ def _fields(model: Any) -> dict[str, Any]:
         return {}
     if issubclass(model, BaseModel):
         return dict(model.model_fields)
-    return {field.name: field for field in dataclasses.fields(model)} if dataclasses.is_dataclass(model) else {}
+    return (
+        {field.name: field for field in dataclasses.fields(model)} if dataclasses.is_dataclass(model) else {}
+    )
 
 
 def _models_in(annotation: Any) -> Iterator[type]:
@@ -120,7 +122,8 @@ def _unknown_key(root: type[BaseModel], path: list[str | int], data: Any, value:
         advice = f"write it as `{homes[0]}`."
     else:
         advice = "remove it."
-    return f"is not a known key. Found: {_short(value)}. To do: {advice} Keys allowed here: {', '.join(allowed)}."
+    listed = ", ".join(allowed)
+    return f"is not a known key. Found: {_short(value)}. To do: {advice} Keys allowed here: {listed}."
 
 
 def _sentence(root: type[BaseModel], error: dict[str, Any], path: list[str | int], data: Any) -> str:
@@ -128,7 +131,9 @@ def _sentence(root: type[BaseModel], error: dict[str, Any], path: list[str | int
     if kind in _UNKNOWN:
         return _unknown_key(root, path, data, value)
     if kind == "missing":
-        return "is missing. Found: no such key. To do: add it; `lace init` writes a template with every key explained."
+        return (
+            "is missing. Found: no such key. To do: add it; `lace init` writes a template that explains all."
+        )
     if kind in ("union_tag_invalid", "union_tag_not_found"):
         expected = str(error.get("ctx", {}).get("expected_tags", "")).replace("'", "")
         return f"names an unknown kind. Found: {_short(value)}. To do: choose one of: {expected}."
@@ -140,7 +145,8 @@ def _sentence(root: type[BaseModel], error: dict[str, Any], path: list[str | int
 
 def config_error(error: ValidationError, document: YamlDocument, root: type[BaseModel]) -> ConfigError:
     """One ConfigError that lists every problem with its place in the file."""
-    lines, seen = [], set()
+    lines: list[str] = []
+    seen: set[tuple[str | int, ...]] = set()
     for item in error.errors(include_url=False):
         path = _path_in_data(item["loc"], document.data, item["type"] in (*_UNKNOWN, "missing"))
         line = document.line(path)

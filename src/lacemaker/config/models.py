@@ -37,9 +37,9 @@ class StressConvention(Section):
 
     unit: Literal["eV/A^3", "GPa", "kbar", "bar"] = "eV/A^3"
     sign: Literal[1, -1] = Field(
-        1, description="1 where tension is positive (ASE), -1 where pressure is (VASP)."
+        default=1, description="1 where tension is positive (ASE), -1 where pressure is (VASP)."
     )
-    order: str = Field("xx yy zz yz xz xy", description="Order of six components.")
+    order: str = Field(default="xx yy zz yz xz xy", description="Order of six components.")
 
 
 class DataConfig(Section):
@@ -49,18 +49,20 @@ class DataConfig(Section):
         min_length=1, description="File or files ASE can read, relative to this configuration."
     )
     test: StringOrList = Field(
-        (), description="Test structures; if absent, `test_fraction` of the training file is held out."
+        default=(),
+        description="Test structures; if absent, `test_fraction` of the training file is held out.",
     )
     test_fraction: Annotated[float, Field(ge=0.0, lt=1.0)] = 0.1
-    seed: int = Field(0, description="Of the split.")
-    split_by: Literal["frame", "config_type", "file", "label"] = Field(
-        "frame", description="What a split keeps together; `label` takes the file's own split key."
+    seed: int = Field(default=0, description="Of the split.")
+    split_by: Literal["auto", "frame", "config_type", "file", "label"] = Field(
+        default="auto",
+        description="What a split keeps together. `label`: the file's own train and test; `auto`: that or `frame`.",
     )
-    keys: Keys = Keys()
-    stress: StressConvention = StressConvention()
-    prefix: str | None = Field(None, description="Prefix of the label keys, such as `dft_`.")
+    keys: Keys = Field(default_factory=Keys)
+    stress: StressConvention = Field(default_factory=StressConvention)
+    prefix: str | None = Field(default=None, description="Prefix of the label keys, such as `dft_`.")
     require: tuple[Quantity, ...] = Field(
-        ("energy", "forces"), description="Labels without which the fit stops."
+        default=("energy", "forces"), description="Labels without which the fit stops."
     )
 
     def read_options(self) -> dict[str, Any]:
@@ -95,11 +97,11 @@ class Config(Section):
     """Everything `lace fit` needs; every key but `data.train` has a default."""
 
     data: DataConfig
-    basis: BasisConfig = BasisConfig()
-    repulsion: Repulsion = Field("auto", validate_default=True)
-    e0: E0 = Field("auto", description="Energies of the isolated atoms, eV.")
-    prior: Prior = Field("algebraic", validate_default=True)
-    solver: Solver = Field("blr", validate_default=True)
+    basis: BasisConfig = Field(default_factory=BasisConfig)
+    repulsion: Repulsion = Field(default="auto", validate_default=True)
+    e0: E0 = Field(default="auto", description="Energies of the isolated atoms, eV.")
+    prior: Prior = Field(default="algebraic", validate_default=True)
+    solver: Solver = Field(default="blr", validate_default=True)
     weights: dict[str, QuantityNumbers] = Field(
         default_factory=dict, description="By config_type; `default` applies to the rest. Dimensionless."
     )
@@ -107,15 +109,17 @@ class Config(Section):
         default_factory=dict,
         description="Expected errors instead of weights (weight = 1/sigma): eV/√atom, eV/Å, eV/√atom.",
     )
-    output: str = Field("lace-fit", description="Folder for the results, relative to this configuration.")
+    output: str = Field(
+        default="lace-fit", description="Folder for the results, relative to this configuration."
+    )
     threads: Annotated[int, Field(ge=1)] | None = Field(
-        None, description="Default: OMP_NUM_THREADS or all cores."
+        default=None, description="Default: OMP_NUM_THREADS or all cores."
     )
-    resume: bool = Field(True, description="Continue from the finished chunks of a killed run.")
+    resume: bool = Field(default=True, description="Continue from the finished chunks of a killed run.")
     keep_chunks: bool = Field(
-        False, description="Keep the compressed rows after a successful fit, to refit quickly."
+        default=False, description="Keep the compressed rows after a successful fit, to refit quickly."
     )
-    report: bool = Field(True, description="Write report.html.")
+    report: bool = Field(default=True, description="Write report.html.")
 
     @model_validator(mode="after")
     def _one_statement_of_trust(self) -> Config:
@@ -128,7 +132,7 @@ class Config(Section):
             both = set(sigmas.given()) & set(self.weights.get(group, QuantityNumbers()).given())
             if both:
                 raise ValueError(
-                    f"both a weight and a sigma are given for {sorted(both)[0]} of {group!r}; keep one of the two"
+                    f"both a weight and a sigma are given for {sorted(both)[0]} of {group!r}; keep one"
                 )
         return self
 

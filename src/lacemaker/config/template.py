@@ -16,7 +16,7 @@ data:
   require: [energy, forces]       # stop if no frame has these; virial or stress is used where present
 
 basis:
-  preset: {preset}                 # fast (about 120 functions), default (320), accurate (1040), for one element
+  preset: {preset}                 # fast, default or accurate: 122, 319 or 1041 functions for one element
   # max_degree: [20, 16, 12]      # instead of the preset's, one per correlation order: more is dearer, better
   # cutoff: 6.0                   # Å; default 2.5 times the largest bond length; the cost grows as its cube
   # r0: 2.35                      # Å; bond length (tabulated by default), or by pair: {{Si-O: 1.6}}
@@ -34,7 +34,7 @@ weights:
   default: {{energy: 30, forces: 1, virial: 1}}
   # liquid: {{energy: 10}}         # other values for one config_type
 
-# sigmas: {{crystal: {{energy: 0.001, forces: 0.05}}}}   # or expected errors (eV/atom, eV/Å): weight = 1/sigma
+# sigmas: {{crystal: {{energy: 0.001, forces: 0.05}}}}   # or expected errors, eV and eV/Å: weight = 1/sigma
 
 prior:                            # how smooth the potential is expected to be
   kind: algebraic

@@ -24,16 +24,18 @@ class YamlDocument:
     """
 
     def __init__(self, tree: Any, name: str) -> None:
-        self._tree = tree
+        self._tree: Any = tree
         self.data: dict[str, Any] = _plain(tree)
         self.name = name
 
     def line(self, path: Sequence[str | int]) -> int | None:
         """Line (from 1) of the key at `path`, or of its closest parent that is in the file."""
-        node, found = self._tree, None
+        found: int | None = None
+        node: Any = self._tree
         for part in path:
             try:
-                position = node.lc.item(part) if isinstance(node, list) else node.lc.key(part)
+                find = node.lc.key if hasattr(node, "keys") else node.lc.item
+                position = find(part)
                 found = position[0] + 1
                 node = node[part]
             except (AttributeError, KeyError, IndexError, TypeError):
@@ -106,7 +108,8 @@ def read_yaml(path: str | Path) -> YamlDocument:
         ) from None
     except (OSError, UnicodeDecodeError) as error:
         raise ConfigError(
-            f"{path}: the configuration cannot be read. Found: {error}. To do: check permissions and that it is UTF-8 text."
+            f"{path}: the configuration cannot be read. Found: {error}. To do: check that it is UTF-8 "
+            "text and that you may read it."
         ) from error
     return parse_yaml(text, str(path))
 
@@ -116,8 +119,8 @@ def dump_yaml(data: Mapping[str, Any], header: str = "") -> str:
     from ruamel.yaml import YAML
 
     writer = YAML(typ="safe", pure=True)
-    writer.default_flow_style = None
-    writer.sort_base_mapping_type_on_output = False
+    writer.default_flow_style = None  # innermost collections on one line
+    writer.sort_base_mapping_type_on_output = False  # type: ignore[assignment]
     writer.width = 100
     stream = io.StringIO()
     writer.dump(_plain(data), stream)

@@ -21,6 +21,7 @@ from collections import defaultdict
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from ase import Atoms, units
@@ -38,6 +39,8 @@ PLANE_WAVE_CUTOFF = 250.0  # eV
 K_SPACING = {"gapped": 0.32, "metallic": 0.24}  # 1/Å, 2π included
 K_SPACING_SMALL = {1: 0.16, 2: 0.20}  # cells of one and two atoms
 SMEARING = 0.1  # eV, Fermi-Dirac
+MOLECULE_SMEARING = 0.01  # eV: whole electrons, degenerate levels do not flip
+QUINTET_BEYOND = 3.0  # Å, the triplet dimer lies more than 1 eV lower at shorter bonds
 CLOSEST_APPROACH = 1.75  # Å, frames (dimers aside) with shorter bonds are not proposed
 
 
@@ -48,12 +51,15 @@ CLOSEST_APPROACH = 1.75  # Å, frames (dimers aside) with shorter bonds are not 
 class StillingerWeber(Calculator):
     """Stillinger-Weber silicon, Phys. Rev. B 31, 5262 (1985); energy and forces."""
 
-    implemented_properties = ["energy", "forces"]
+    implemented_properties = ["energy", "forces"]  # noqa: RUF012
     epsilon, sigma, reach = 2.1683, 2.0951, 1.80  # eV, Å, cutoff in units of sigma
     A, B, strength, gamma = 7.049556277, 0.6022245584, 21.0, 1.20
 
-    def calculate(self, atoms=None, properties=("energy",), system_changes=all_changes) -> None:
+    def calculate(
+        self, atoms: Atoms | None = None, properties=("energy",), system_changes=all_changes
+    ) -> None:
         super().calculate(atoms, properties, system_changes)
+        assert self.atoms is not None
         # 1e-3 σ inside the cutoff every term has vanished below 1e-300
         i, j, r, vectors = neighbor_list("ijdD", self.atoms, (self.reach - 1e-3) * self.sigma)
         pair_energy, pair_gradient = self._pairs(r, vectors)
@@ -72,9 +78,7 @@ class StillingerWeber(Calculator):
         derivative = (slope - well / (x - self.reach) ** 2) * fade / self.sigma
         return 0.5 * float(well @ fade), 0.5 * (derivative / r)[:, None] * vectors
 
-    def _triplets(
-        self, i: np.ndarray, r: np.ndarray, vectors: np.ndarray
-    ) -> tuple[float, np.ndarray]:
+    def _triplets(self, i: np.ndarray, r: np.ndarray, vectors: np.ndarray) -> tuple[float, np.ndarray]:
         later = np.searchsorted(i, i, side="right") - np.arange(len(i)) - 1  # i is sorted
         p = np.repeat(np.arange(len(i)), later)
         q = p + 1 + np.arange(len(p)) - np.repeat(np.cumsum(later) - later, later)
@@ -99,9 +103,7 @@ def run_dynamics(
 ) -> list[Atoms]:
     """Langevin dynamics (1 fs) in place; copies every `every` steps, else the last one only."""
     atoms.calc = StillingerWeber()
-    dynamics = Langevin(
-        atoms, 1.0 * units.fs, temperature_K=temperature, friction=0.02, fixcm=False, rng=rng
-    )
+    dynamics = Langevin(atoms, 1.0 * units.fs, temperature_K=temperature, friction=0.02, fixcm=False, rng=rng)
     kept: list[Atoms] = []
     for _ in range(steps // every if every else 1):
         dynamics.run(every or steps)
@@ -240,7 +242,7 @@ def amorphous(rng: np.random.Generator) -> Structures:
 
 def vacancy(rng: np.random.Generator) -> Structures:
     for repeat, n_frames in (((2, 1, 1), 2), ((2, 2, 1), 1)):
-        for temperature in (100, 600, 1200)[:3 if n_frames == 2 else 2]:
+        for temperature in (100, 600, 1200)[: 3 if n_frames == 2 else 2]:
             atoms = crystal(repeat)
             del atoms[0]
             settle(atoms, 30)
@@ -277,13 +279,12 @@ def interstitial(rng: np.random.Generator) -> Structures:
 def slab_110(layers: int, vacuum: float) -> Atoms:
     """(1x1) slab of (110) planes, two atoms each."""
     a = LATTICE_CONSTANT
-    rotation = np.array([[0.5, -0.5, 0], [0, 0, 1], [layers / 4, layers / 4, 0]])
-    lattice = bulk("Si", "diamond", a=a, cubic=True)
-    big = lattice.repeat((layers, layers, 2))
-    target = rotation * a
-    fractional = np.linalg.solve(target.T, (big.positions + [-a / 8, a / 8 - layers * a / 4, 0]).T).T
+    axes = np.array([[0.5, -0.5, 0], [0, 0, 1], [layers / 4, layers / 4, 0]]) * a
+    origin = np.array([a / 8, layers * a / 4 - a / 8, 0])
+    big = crystal((layers, layers, 2))
+    fractional = np.linalg.solve(axes.T, (big.positions - origin).T).T
     inside = np.all((fractional > -1e-6) & (fractional < 1 - 1e-6), axis=1)
-    lengths = np.linalg.norm(target, axis=1)
+    lengths = np.linalg.norm(axes, axis=1)
     atoms = Atoms(f"Si{inside.sum()}", fractional[inside] * lengths, cell=lengths, pbc=True)
     atoms.center(vacuum=vacuum, axis=2)
     return atoms
@@ -358,7 +359,7 @@ def beta_sn(rng: np.random.Generator) -> Structures:
 
 def dimer(rng: np.random.Generator) -> Structures:
     for r in (1.6, 1.75, 1.9, 2.05, 2.2, 2.3, 2.45, 2.65, 2.9, 3.2, 3.6, 4.1, 4.6, 5.2):
-        atoms = Atoms("Si2", positions=[[0, 0, 0], [0, 0, r]], cell=[9.0, 9.5, 13.5], pbc=True)
+        atoms = Atoms("Si2", positions=[[0, 0, 0], [0, 0, r]], cell=[8.0, 8.5, r + 8.0], pbc=True)
         atoms.center()
         yield "curve", atoms
 
@@ -398,10 +399,7 @@ def test_families(proposals: list[Proposal]) -> set[tuple[str, str]]:
         if proposal.family not in families[proposal.config_type]:
             families[proposal.config_type].append(proposal.family)
     return {
-        (group, name)
-        for group, names in families.items()
-        if group not in TRAIN_ONLY
-        for name in names[1::5]
+        (group, name) for group, names in families.items() if group not in TRAIN_ONLY for name in names[1::5]
     }
 
 
@@ -422,12 +420,8 @@ def write_queue(work: Path) -> None:
                 "family": f"{group}/{entry.family}",
                 "split": side,
             }
-            # strided so that each group's early frames already sample all its families
-            rank = (number * 7 % len(entries)) if len(entries) % 7 else number
-            large = len(entry.atoms) > 20  # the first of a group half-way, the others last
-            first = large and all(len(other.atoms) <= 20 for other in entries[:number])
-            place = (rank + 0.5) / len(entries)
-            queue.append(((0.5 if first else 1.0 + place) if large else place, entry.atoms))
+            late = len(entry.atoms) > 16  # costly: after one round of the others
+            queue.append((late + (number + 0.5) / len(entries), entry.atoms))
     queue.sort(key=lambda item: item[0])
     work.mkdir(parents=True, exist_ok=True)
     write(work / "queue.xyz", [atoms for _, atoms in queue], format="extxyz")
@@ -455,27 +449,28 @@ def k_grid(atoms: Atoms) -> dict:
     return {"size": size, "gamma": True} if len(atoms) <= 4 else {"size": size}
 
 
-def gpaw_calculator(atoms: Atoms, log: str | None, mixing: float = 0.3, **changes):
+def gpaw_calculator(atoms: Atoms, log: str | None, mixing: float = 0.3, **changes: Any) -> Calculator:
     """GPAW at the level of the data set; `changes` override single parameters."""
     from gpaw import GPAW, PW, FermiDirac, Mixer, MixerSum
 
     magnetic = bool(np.any(atoms.get_initial_magnetic_moments()))
     mixer = MixerSum if magnetic else Mixer
-    settings = dict(
-        mode=PW(PLANE_WAVE_CUTOFF, dedecut="estimate"),
-        xc="PBE",
-        kpts=k_grid(atoms),
-        occupations=FermiDirac(SMEARING, fixmagmom=magnetic),
-        nbands=2 * len(atoms) + 4 + len(atoms) // 8,
-        mixer=mixer(mixing, 8, 1 if magnetic else 20),
-        convergence={"density": 1e-5, "energy": 1e-4},
-        maxiter=80,
-        txt=log,
-    )
+    width = MOLECULE_SMEARING if magnetic else SMEARING
+    settings = {
+        "mode": PW(PLANE_WAVE_CUTOFF, dedecut="estimate"),
+        "xc": "PBE",
+        "kpts": k_grid(atoms),
+        "occupations": FermiDirac(width, fixmagmom=magnetic),
+        "nbands": 2 * len(atoms) + 4 + len(atoms) // 8,
+        "mixer": mixer(mixing, 8, 1 if magnetic else 20),
+        "convergence": {"density": 5e-5, "eigenstates": 4e-7, "energy": 1e-4},
+        "maxiter": 80,
+        "txt": log,
+    }
     return GPAW(**{**settings, **changes})
 
 
-def evaluate(atoms: Atoms, log: str | None = None, **changes) -> dict:
+def evaluate(atoms: Atoms, log: str | None = None, **changes: Any) -> dict:
     """Free energy (eV), its forces (eV/Å) and stress (eV/Å³, 3x3) of one frame."""
     for mixing in (0.3, 0.1):
         atoms = atoms.copy()
@@ -493,9 +488,10 @@ def evaluate(atoms: Atoms, log: str | None = None, **changes) -> dict:
 
 
 def evaluate_spins(atoms: Atoms, log: str | None = None) -> dict:
-    """Triplet, or for the dimer the lower of triplet and quintet, moments held fixed."""
+    """Triplet (stretched dimers: the lower of triplet and quintet), moments held fixed."""
     results = []
-    for moment in (2,) if len(atoms) == 1 else (2, 4):
+    stretched = len(atoms) == 2 and atoms.get_distance(0, 1) > QUINTET_BEYOND
+    for moment in (2, 4) if stretched else (2,):
         trial = atoms.copy()
         trial.set_initial_magnetic_moments([moment / len(atoms)] * len(atoms))
         labels = evaluate(trial, log)

@@ -15,9 +15,9 @@ from lacemaker.potential.threads import default_threads
 if TYPE_CHECKING:
     from lacemaker.structures import NeighbourList
 
-__all__ = ["Evaluator", "Prediction", "Structure", "closest_pair", "refuse_coincident"]
+__all__ = ["Evaluator", "Prediction", "Structure", "closest_pair"]
 
-COINCIDENT = 1e-3  # Å; closer than this no physics is meant, and directions lose their digits
+COINCIDENT = 1e-3  # Å; if a failure leaves two atoms nearer than this, they are its cause
 _SHORTEST_LIST = 0.1  # Å; a potential of one-body energies alone still needs some list
 _ATOMS_PER_THREAD = 64  # fewer are not worth starting a thread for
 
@@ -103,9 +103,16 @@ class Evaluator:
         self.elements = program.elements
         self.cutoff = max(program.cutoff, _SHORTEST_LIST)
         self.n_threads = n_threads or default_threads()
-        self.kernel = _core.Evaluator(
-            _core.Tables(**program.kernel_tables()), **program.kernel_terms(), isa=isa, dtype=dtype
-        )
+        try:
+            tables = _core.Tables(**program.kernel_tables())
+            self.kernel = _core.Evaluator(tables, **program.kernel_terms(), isa=isa, dtype=dtype)
+        except ValueError as error:
+            raise problem(
+                EvaluationError,
+                "the kernel cannot run this potential",
+                str(error),
+                "use the version of lacemaker that wrote it, or basis options that this version offers",
+            ) from error
         self._species = np.full(119, -1, dtype=np.int32)
         self._species[program.arrays["elements"]] = np.arange(len(self.elements))
 
@@ -140,24 +147,23 @@ class Evaluator:
         Raises
         ------
         EvaluationError
-            If the result is not finite.
+            If two atoms lie on top of each other, or the result is not finite.
         """
         n_atoms = len(species)
         if n_atoms == 0:
-            return _prediction(np.zeros(0), np.zeros((0, 3)), np.zeros(6), cell, pbc, forces)
+            nothing = np.zeros((0, 3)) if forces else None
+            return _prediction(np.zeros(0), nothing, np.zeros(6) if forces else None, cell, pbc)
         threads = min(n_threads or self.n_threads, 1 + n_atoms // _ATOMS_PER_THREAD)
-        energies, gradient, virial = self.kernel.evaluate(
-            positions, cell, species, neighbours.first, neighbours.index, neighbours.shift,
-            forces=forces, n_threads=threads,
-        )  # fmt: skip
-        prediction = _prediction(energies, gradient, virial, cell, pbc, forces)
+        try:
+            energies, gradient, virial = self.kernel.evaluate(
+                positions, cell, species, neighbours.first, neighbours.index, neighbours.shift,
+                forces=forces, n_threads=threads,
+            )  # fmt: skip
+        except EvaluationError as error:
+            raise _no_energy(positions, cell, neighbours, str(error)) from error
+        prediction = _prediction(energies, gradient, virial, cell, pbc)
         if not np.isfinite(prediction.energy) or (forces and not np.isfinite(gradient).all()):
-            raise problem(
-                EvaluationError,
-                "the potential gives no finite energy for these atoms",
-                f"{prediction.energy} eV of {n_atoms} atoms, {closest_pair(positions, cell, neighbours)[0]}",
-                "check the structure; in molecular dynamics use a smaller time step",
-            )
+            raise _no_energy(positions, cell, neighbours, f"energy {prediction.energy} eV")
         return prediction
 
     def predict(
@@ -172,7 +178,6 @@ class Evaluator:
         """
         species, positions, cell, pbc = self.prepare(structure)
         neighbours = self.neighbours(positions, cell, pbc)
-        refuse_coincident(positions, cell, neighbours)
         return self.evaluate(species, positions, cell, pbc, neighbours, forces=forces, n_threads=n_threads)
 
     def prepare(self, structure: Structure) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
@@ -207,42 +212,37 @@ def closest_pair(positions: np.ndarray, cell: np.ndarray, neighbours: NeighbourL
     """The two nearest atoms of a neighbour list, in words, and their distance in Å (inf without pairs)."""
     distances = neighbours.distances(positions, cell)
     if not len(distances):
-        return "no two of them within the cutoff", np.inf
+        return "no two atoms within the cutoff", np.inf
     pair = int(np.argmin(distances))
     i, j = int(neighbours.centre[pair]), int(neighbours.index[pair])
     other = f"atom {j}" if i != j else "its own periodic image"
     return f"atom {i} and {other} at {distances[pair]:.2e} Å", float(distances[pair])
 
 
-def refuse_coincident(positions: np.ndarray, cell: np.ndarray, neighbours: NeighbourList) -> float:
-    """The smallest distance in Å (inf without pairs); EvaluationError if two atoms of the list coincide."""
+def _no_energy(
+    positions: np.ndarray, cell: np.ndarray, neighbours: NeighbourList, reason: str
+) -> EvaluationError:
+    """Why these atoms have no energy: because two of them coincide, or else for the reason given."""
     text, distance = closest_pair(positions, cell, neighbours)
     if distance < COINCIDENT:
-        raise problem(
-            EvaluationError,
-            "two atoms lie on top of each other",
-            text,
-            "remove the duplicate, or check the cell (in the wrong unit?) and the periodic directions",
-        )
-    return distance
+        wrong, found = "two atoms lie on top of each other", text
+        do = "remove the duplicate, or check the cell (in the wrong unit?) and the periodic directions"
+    else:
+        wrong, found = "the potential gives no finite energy for these atoms", f"{reason}; {text}"
+        do = "check the structure; in molecular dynamics use a smaller time step"
+    return problem(EvaluationError, wrong, found, do)
 
 
 def _prediction(
     energies: np.ndarray,
-    forces: np.ndarray,
-    virial: np.ndarray,
+    forces: np.ndarray | None,
+    virial: np.ndarray | None,
     cell: np.ndarray,
     pbc: np.ndarray,
-    with_forces: bool,
 ) -> Prediction:
     volume = abs(np.linalg.det(cell)) if pbc.any() else 0.0
-    return Prediction(
-        energy=float(energies.sum()),
-        energies=energies,
-        forces=forces if with_forces else None,
-        virial=virial if with_forces else None,
-        stress=-virial / volume if with_forces and volume > 0 else None,
-    )
+    stress = -virial / volume if virial is not None and volume > 0 else None
+    return Prediction(float(energies.sum()), energies, forces, virial, stress)
 
 
 def _unknown_elements(numbers: np.ndarray, elements: tuple[str, ...]) -> EvaluationError:

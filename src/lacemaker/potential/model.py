@@ -11,11 +11,12 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from lacemaker.errors import EvaluationError
+from lacemaker.errors import BasisError, EvaluationError
 from lacemaker.potential import disk, file
 from lacemaker.potential.arguments import e0_in_order, jsonable, vector, versions
 from lacemaker.potential.columns import ColumnTable
 from lacemaker.potential.evaluator import Evaluator, Prediction, Structure
+from lacemaker.potential.messages import problem
 from lacemaker.potential.program import COLUMN_ARRAYS, PROGRAM_ARRAYS, Program, check_arrays, freeze
 from lacemaker.potential.threads import default_threads
 
@@ -90,7 +91,15 @@ class Potential:
             basis_spec=jsonable(basis.spec()),
             extras={},
         )
-        check_arrays(self._arrays(), {**PROGRAM_ARRAYS, **COLUMN_ARRAYS})
+        try:
+            check_arrays(self._arrays(), {**PROGRAM_ARRAYS, **COLUMN_ARRAYS})
+        except ValueError as error:
+            raise problem(
+                BasisError,
+                "basis and coefficients do not make a potential",
+                f"{error}; largest coefficient {np.abs(values).max(initial=0):.3g}",
+                "check the fit (overflow?); if the numbers are sensible, please report it",
+            ) from error
         self._cache["basis"] = basis
 
     def _set(self, **fields: Any) -> None:

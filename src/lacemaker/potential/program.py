@@ -61,6 +61,7 @@ COLUMN_ARRAYS: dict[str, tuple[str, Shape]] = {
 }
 
 _SCALARS = ("mb_transform", "mb_envelope", "pair_transform", "pair_envelope")
+_LONGEST = 1e3  # Å; a longer cutoff is a damaged number
 _N_TRANSFORMS = 4
 _N_ENVELOPES = 4
 
@@ -93,7 +94,6 @@ class Program:
         for name, (dtype, shape) in PROGRAM_ARRAYS.items():
             array = np.array(tables[name], dtype=dtype, order="C")
             arrays[name] = array.reshape(1) if shape == (1,) else array
-        check_arrays(arrays, PROGRAM_ARRAYS)
         return cls(freeze(arrays))
 
     @property
@@ -194,10 +194,11 @@ def _check_radial(arrays: Mapping[str, np.ndarray]) -> None:
         if len(arrays[f"{kind}_norm"]):
             rin, r0, cutoff = np.moveaxis(arrays[f"{kind}_transform_params"][..., :3], -1, 0)
             _require(
-                (rin >= 0) & (rin < cutoff) & (r0 > 0), f"'{kind}_transform_params' holds impossible radii"
+                (rin >= 0) & (rin < cutoff) & (cutoff < _LONGEST) & (r0 > 0),
+                f"'{kind}_transform_params' holds impossible radii",
             )
     charge, inner, outer = np.moveaxis(arrays["zbl"], -1, 0)
-    sensible = (charge > 0) & (inner >= 0) & (inner < outer) & (arrays["zbl_a"] > 0)
+    sensible = (charge > 0) & (inner >= 0) & (inner < outer) & (outer < _LONGEST) & (arrays["zbl_a"] > 0)
     _require((charge == 0) | sensible, "'zbl' holds impossible charges or radii")
 
 

@@ -49,9 +49,7 @@ def count_rows(frame: Frame) -> int:
     return (frame.energy is not None) + n_forces + (6 if frame.virial is not None else 0)
 
 
-def plan_chunks(
-    frames: Sequence[Frame], folds: NDArray[np.integer], n_columns: int
-) -> tuple[Chunk, ...]:
+def plan_chunks(frames: Sequence[Frame], folds: NDArray[np.integer], n_columns: int) -> tuple[Chunk, ...]:
     """Cut the structures into chunks of one (config_type, fold) and nearly equal numbers of rows.
 
     The plan depends on the data and the number of columns alone, never on the executor or the number of
@@ -93,9 +91,7 @@ def reduce_chunk(
         return _reduce(source, frames, config_type, fold)
 
 
-def _reduce(
-    source: RowSource, frames: Sequence[Frame], config_type: str, fold: int
-) -> ChunkResult:
+def _reduce(source: RowSource, frames: Sequence[Frame], config_type: str, fold: int) -> ChunkResult:
     n_columns = len(source.elements) + source.n_functions + 1
     accumulators: dict[str, Accumulator] = {}
     sums: dict[str, float] = {}

@@ -198,9 +198,7 @@ def reduce_all(
         raise
 
 
-def _start(
-    source: RowSource, frames: Sequence[Frame], chunk: Chunk, pool: Pool
-) -> Future[Any]:
+def _start(source: RowSource, frames: Sequence[Frame], chunk: Chunk, pool: Pool) -> Future[Any]:
     members = [frames[i] for i in chunk.frames]
     return pool.submit(reduce_chunk, source, members, chunk.config_type, chunk.fold, os.getpid())
 
@@ -220,7 +218,11 @@ def _rescue(pending: Mapping[Future[Any], int], chunks: Sequence[Chunk], store: 
 
 
 def _worker_died(error: BaseException, store: Store) -> SolverError:
-    what = "Finished chunks are kept: run again to resume" if store.keeps else "Give workdir to be able to resume"
+    what = (
+        "Finished chunks are kept: run again to resume"
+        if store.keeps
+        else "Give workdir to be able to resume"
+    )
     return SolverError(
         f"A worker process died while it made rows. Found: {error or type(error).__name__}. The usual cause is "
         f"memory: use fewer workers or a smaller basis. {what}."

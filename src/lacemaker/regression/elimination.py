@@ -18,7 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lacemaker.errors import ConfigError
-from lacemaker.regression.factor import Factor, triangle
+from lacemaker.regression.factor import Factor, compress
 from lacemaker.regression.lapack import absorb_rows
 
 __all__ = ["OneBody", "drop_one_body", "eliminate_one_body", "given_energies"]
@@ -26,6 +26,7 @@ __all__ = ["OneBody", "drop_one_body", "eliminate_one_body", "given_energies"]
 Matrix = NDArray[np.float64]
 
 _RANK_TOLERANCE = 1e-10  # of compositions: whole numbers of atoms over √N
+_TINY = 1e-300
 
 
 @dataclass(frozen=True, eq=False)
@@ -41,6 +42,11 @@ class OneBody:
         """Independent combinations of E0 that the compositions determine."""
         return len(self.rhs)
 
+    @property
+    def log_volume(self) -> float:
+        """log |det R00| of the eliminated rows: what a flat prior on E0 leaves in the evidence."""
+        return -float(np.sum(np.log(np.linalg.svd(self.pseudo_inverse, compute_uv=False))))
+
     def energies(self, coefficients: Matrix) -> Matrix:
         """E0 (..., NZ) that goes with coefficients θ (..., K)."""
         return (self.rhs - coefficients @ self.coupling.T) @ self.pseudo_inverse.T
@@ -52,19 +58,31 @@ def drop_one_body(factor: Factor, e0: Matrix) -> Factor:
     array = np.array(factor.array, order="F")
     array[:, -1] -= array[:, :n_one] @ e0
     if not factor.is_triangular:
-        return Factor(array[:, n_one:], factor.n_rows)
+        return compress(array[:, n_one:], factor.n_rows)
     return _fold(array[:n_one, n_one:], array[n_one:, n_one:], factor.n_rows)
 
 
 def eliminate_one_body(factor: Factor, n_one: int) -> tuple[Factor, OneBody]:
     """Project the one-body columns out of the energy rows."""
-    array = triangle(factor)
+    array = _trapezoid(factor)
     left, values, right = np.linalg.svd(array[:n_one, :n_one])
-    rank = int(np.sum(values > _RANK_TOLERANCE * values.max(initial=0.0))) if values.max(initial=0.0) > 0 else 0
+    rank = int(np.sum(values > _RANK_TOLERANCE * max(values.max(initial=0.0), _TINY)))
     rotated = left.T @ array[:n_one, n_one:]
     one_body = OneBody(right[:rank].T / values[:rank], rotated[:rank, :-1], rotated[:rank, -1])
-    remaining = _fold(rotated[rank:], array[n_one:, n_one:], factor.n_rows - rank)
-    return remaining, one_body
+    n_rows = factor.n_rows - rank
+    if not factor.is_triangular:
+        return compress(np.vstack([rotated[rank:], array[n_one:, n_one:]]), n_rows), one_body
+    return _fold(rotated[rank:], array[n_one:, n_one:], n_rows), one_body
+
+
+def _trapezoid(factor: Factor) -> Matrix:
+    """Upper triangle, or upper trapezoid of as many rows as there are."""
+    from scipy.linalg import qr
+
+    if factor.is_triangular:
+        return factor.array
+    upper: Matrix = qr(factor.array, mode="r", check_finite=False)[0]
+    return upper
 
 
 def _fold(extra_rows: Matrix, upper: Matrix, n_rows: int) -> Factor:

@@ -80,9 +80,7 @@ class Estimate:
         )
 
 
-def estimate(
-    basis: Any, frames: Sequence[Frame], *, n_threads: int | None = 1
-) -> Estimate:
+def estimate(basis: Any, frames: Sequence[Frame], *, n_threads: int | None = 1) -> Estimate:
     """Estimate a fit by making the rows of one structure and factoring a small block.
 
     Parameters

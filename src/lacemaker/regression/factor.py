@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from lacemaker.regression.lapack import absorb_rows
 
-__all__ = ["Accumulator", "Factor", "merge", "triangle"]
+__all__ = ["Accumulator", "Factor", "compress", "merge", "triangle"]
 
 Matrix = NDArray[np.float64]
 
@@ -53,10 +53,7 @@ class Factor:
 
     def take(self, columns: Sequence[int] | NDArray[np.integer]) -> "Factor":
         """Keep some columns, in the given order; the target must be among them to stay last."""
-        chosen = self.array[:, np.asarray(columns, dtype=np.int64)]
-        accumulator = Accumulator(chosen.shape[1])
-        accumulator.add(chosen)
-        return Factor(accumulator.finish().array, self.n_rows)
+        return compress(self.array[:, np.asarray(columns, dtype=np.int64)], self.n_rows)
 
 
 class Accumulator:
@@ -136,6 +133,14 @@ class Accumulator:
             self._triangle = np.zeros((self._n, self._n), order="F")
         for block in blocks:
             absorb_rows(self._triangle, np.asfortranarray(block))
+
+
+def compress(rows: Matrix, n_rows: int | None = None) -> Factor:
+    """Factor of some rows (m, n), which may themselves stand for ``n_rows`` rows."""
+    accumulator = Accumulator(rows.shape[1])
+    accumulator.add(rows)
+    factor = accumulator.finish()
+    return factor if n_rows is None else Factor(factor.array, n_rows)
 
 
 def merge(parts: Iterable[tuple[Factor, float]], n_columns: int) -> Factor:

@@ -87,7 +87,11 @@ def row_blocks(frame: Frame, design: Design, elements: tuple[str, ...]) -> Itera
     """
     n_atoms = len(frame.numbers)
     counts = np.array([np.sum(frame.numbers == atomic_number(symbol)) for symbol in elements], dtype=float)
-    parts = {"energy": slice(0, 1), "forces": slice(1, 1 + 3 * n_atoms), "virial": slice(1 + 3 * n_atoms, None)}
+    parts = {
+        "energy": slice(0, 1),
+        "forces": slice(1, 1 + 3 * n_atoms),
+        "virial": slice(1 + 3 * n_atoms, None),
+    }
     multipliers = row_multipliers(frame)
     for kind, label in _labels(frame).items():
         rows, target = design.rows[parts[kind]], label - design.baseline[parts[kind]]
@@ -201,9 +205,7 @@ class BasisRows:
         baseline = self._make.fill(frame, species, neighbours, buffer)
         return Design(buffer[:, : self.n_functions], baseline)
 
-    def _reference_design(
-        self, frame: Frame, species: NDArray[np.int32], neighbours: Any
-    ) -> Design:
+    def _reference_design(self, frame: Frame, species: NDArray[np.int32], neighbours: Any) -> Design:
         from lacemaker.basis import reference
 
         rows = reference.design(self._basis, frame.positions, frame.cell, frame.pbc, species, neighbours)
@@ -264,9 +266,7 @@ class _Kernel:
             empty = basis.contract(np.zeros(basis.n_functions), np.zeros(len(basis.elements)))
             self._core_repulsion = _core.Evaluator(tables, **empty, isa=isa)
 
-    def fill(
-        self, frame: Frame, species: NDArray[np.int32], neighbours: Any, out: Matrix
-    ) -> Matrix:
+    def fill(self, frame: Frame, species: NDArray[np.int32], neighbours: Any, out: Matrix) -> Matrix:
         """Write the design into ``out`` and return the baseline (1 + 3N + 6,)."""
         geometry = (
             np.ascontiguousarray(frame.positions, dtype=np.float64),

@@ -64,14 +64,18 @@ class EvidenceProfile:
 
     def _misfit(self, ratio: Vector) -> Vector:
         """S(λ)."""
-        return self.residual_squared + np.sum(self.projection**2 * (ratio / (self.values**2 + ratio)), axis=-1)
+        return self.residual_squared + np.sum(
+            self.projection**2 * (ratio / (self.values**2 + ratio)), axis=-1
+        )
 
     def _slope(self, log_ratio: float, noise_squared: float | None, weight: float) -> float:
         """Derivative of -2 log p by log λ; with σ² following S/N (None) or held, plus ``weight`` (below)."""
         ratio = np.exp(log_ratio)
         share = self.values**2 / (self.values**2 + ratio)
         misfit_slope = np.sum(self.projection**2 * share * (1.0 - share))
-        noise = float(self._misfit(np.array([ratio]))) / self.n_rows if noise_squared is None else noise_squared
+        noise = (
+            float(self._misfit(np.array([ratio]))) / self.n_rows if noise_squared is None else noise_squared
+        )
         return float(misfit_slope / noise - np.sum(share) + weight)
 
     def maximise(self, noise_floor: float, prior_floor: float) -> Hyper:

@@ -107,7 +107,11 @@ class _Clock:
 
 
 def _pose(
-    system: TriangularSystem, prior: Prior, e0: Any, weights: Weights | None, validation: TriangularSystem | None
+    system: TriangularSystem,
+    prior: Prior,
+    e0: Any,
+    weights: Weights | None,
+    validation: TriangularSystem | None,
 ) -> _Posed:
     table = system.weights if weights is None else weights
     gamma = _gamma(system, prior)
@@ -129,6 +133,7 @@ def _pose(
             "There is nothing to fit: every row has weight 0. "
             f"Found weights {dict(table or {})}. Give at least one quantity a positive weight."
         )
+    blocks = _calibrated(blocks)
     messages: tuple[str, ...] = ()
     if fitted:
         one_body = one_body or _no_energies(system)
@@ -157,9 +162,10 @@ def _gamma(system: TriangularSystem, prior: Prior) -> Matrix:
 
 
 def _scale(factor: Factor, gamma: Matrix) -> Factor:
-    """Divide the basis columns of a factor made here by Γ, in place."""
-    factor.array[:, :-1] /= gamma
-    return factor
+    """Divide the basis columns by Γ, in place where the factor was made here."""
+    array = factor.array if factor.array.flags.writeable else np.array(factor.array, order="F")
+    array[:, :-1] /= gamma
+    return Factor(array, factor.n_rows)
 
 
 def _no_energies(system: TriangularSystem) -> OneBody:
@@ -210,8 +216,9 @@ def _finish(
         rmse["validation"] = _rmse(validation, theta, e0)
     details = dict(solution.details)
     if solution.log_evidence is not None:
-        table = posed.settings["weights"]
-        details["log_evidence_labels"] = solution.log_evidence + _log_weights(system, table)
+        volume = 0.0 if posed.one_body is None else posed.one_body.log_volume
+        log_weights = _log_weights(system, posed.settings["weights"])
+        details["log_evidence_labels"] = solution.log_evidence + log_weights - volume
     posterior = _posterior(posed, solution, theta, e0)
     clock.lap("report")
     return Fit(

@@ -1,4 +1,4 @@
-"""One self-contained HTML page per fit: inline SVG, no libraries in the browser, no requests, light and dark."""
+"""One self-contained HTML page per fit: inline SVG, no library, no requests, light and dark."""
 
 from lacemaker.report.build import build_report
 

@@ -27,16 +27,17 @@ def judge_errors(errors: Mapping[str, ErrorTable]) -> Iterable[Advice]:
     elif test.total.n_frames < FEW_TEST_FRAMES:
         yield Advice(
             "warn",
-            f"The test set has {test.total.n_frames} frames: differences of less than 30–50 % between the energy MAEs "
-            "of two models on so few frames are noise. Compare force errors.",
+            f"The test set has {test.total.n_frames} frames: differences of less than 30–50 % between the "
+            "energy MAEs of two models on so few frames are noise. Compare force errors.",
         )
     if train and test and train.total.forces_mae_eV_per_A and test.total.forces_mae_eV_per_A:
         ratio = test.total.forces_mae_eV_per_A / train.total.forces_mae_eV_per_A
         if ratio > OVERFIT:
             yield Advice(
                 "warn",
-                f"Test forces are {ratio:.1f} times worse than training forces. Either the test set holds structures "
-                "unlike the training set, or the model is too flexible: try fewer functions, or add data.",
+                f"Test forces are {ratio:.1f} times worse than training forces. Either the "
+                "test set holds structures unlike the training set, or the model is too flexible: try fewer "
+                "functions, or add data.",
             )
         else:
             yield Advice(
@@ -58,8 +59,8 @@ def _groups_that_stand_out(table: ErrorTable) -> Iterable[Advice]:
         if name != TOTAL and whole and mine and mine > GROUP_STANDS_OUT * whole:
             yield Advice(
                 "warn",
-                f"Forces of {name!r} are {mine / whole:.1f} times worse than the average ({mine:.3f} eV/Å). If they "
-                "matter, raise their weights or add more of their kind; if not, no harm.",
+                f"Forces of {name!r} are {mine / whole:.1f} times worse than the average ({mine:.3f} eV/Å). "
+                "If they matter, raise their weights or add more of their kind; if not, no harm.",
             )
 
 
@@ -70,7 +71,7 @@ def judge_physics(dimers: Sequence[DimerCurve], scans: Sequence[VolumeScan]) -> 
         yield Advice(level, f"Dimer {curve.verdict}.")
     holes = [scan for scan in scans if not scan.sane]
     for scan in holes:
-        yield Advice("bad" if "HOLE" in scan.verdict else "warn", f"E(V) of {scan.verdict}.")
+        yield Advice("bad" if scan.hole else "warn", f"E(V) of {scan.verdict}.")
     if scans and not holes:
         deepest = min(scan.volume[0] / scan.v0 for scan in scans)
         names = ", ".join(scan.name for scan in scans)

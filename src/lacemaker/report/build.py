@@ -25,6 +25,8 @@ if TYPE_CHECKING:
 
 __all__ = ["build_report"]
 
+_ADJECTIVE = {"train": "training"}
+
 
 def build_report(
     potential: Potential,
@@ -47,7 +49,8 @@ def build_report(
     potential : Potential
     sets : sequence of LabelledSet
         ``train`` and ``test``, as far as there are any.
-    dimers, scans : results of :func:`lacemaker.analysis.dimer_curves` and :func:`~lacemaker.analysis.volume_scans`
+    dimers, scans : sequences of DimerCurve and VolumeScan
+        Of :func:`lacemaker.analysis.dimer_curves` and :func:`lacemaker.analysis.volume_scans`.
     speed : mapping, optional
         Of :func:`lacemaker.potential.speed.measure_speed`.
     timings : mapping, optional
@@ -85,7 +88,7 @@ def build_report(
             version=lacemaker.__version__,
             cards=_cards(potential, sets, speed),
             sections=sections,
-            footer=f"Made by lacemaker {lacemaker.__version__}. This page is complete in itself; it loads nothing.",
+            footer=f"Made by lacemaker {lacemaker.__version__}. This page is complete; it loads nothing.",
         )
     )
 
@@ -93,7 +96,7 @@ def build_report(
 def _lead(potential: Potential, sets: Sequence[LabelledSet]) -> str:
     order = int(potential.columns.orders.max()) if len(potential.columns) else 0
     data = ", ".join(
-        f"{len(s.frames)} {'training' if s.name == 'train' else s.name} structures ({s.errors.total.n_atoms} atoms)"
+        f"{len(s.frames)} {_ADJECTIVE.get(s.name, s.name)} structures ({s.errors.total.n_atoms} atoms)"
         for s in sets
     )
     return f"Correlation order {order} ({order + 1}-body), cutoff {potential.cutoff:.2f} Å" + (
@@ -119,7 +122,7 @@ def _cards(potential: Potential, sets: Sequence[LabelledSet], speed: Mapping[str
     used, total = int((potential.coefficients != 0).sum()), len(potential.columns)
     cards.append(Card(str(used), "basis functions" if used == total else f"of {total} functions in use"))
     if speed:
-        cards.append(Card(f"{speed['microseconds_per_atom']:.2f}", "energy and forces, one core", "µs/atom"))
+        cards.append(Card(f"{speed['microseconds_per_atom']:.2f}", "per MD step, one core", "µs/atom"))
     return cards
 
 

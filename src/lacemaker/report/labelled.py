@@ -103,9 +103,8 @@ class LabelledSet:
         forces = None
         if frame.forces is not None:
             forces = float(np.linalg.norm(self.predictions.forces[k] - frame.forces, axis=1).max())
-        return WorstFrame(
-            frame.source or f"{self.name} frame {k}", frame.config_type, len(frame), energy, forces
-        )
+        source = frame.source.replace("\\", "/").rsplit("/", 1)[-1] or f"{self.name} frame {k}"
+        return WorstFrame(source, frame.config_type, len(frame), energy, forces)
 
 
 def _joined(pairs: list[Pair]) -> Pair:

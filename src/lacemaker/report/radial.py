@@ -15,7 +15,7 @@ __all__ = ["radial_values"]
 def radial_values(
     potential: Potential, family: str, centre: int, neighbour: int, n_points: int = 300
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Distances (n_points,) in Å and R_n(r) (n_functions, n_points) of the many-body (``"mb"``) or pair basis."""
+    """Distances (n_points,) in Å and R_n(r) (n_functions, n_points) of the basis ``"mb"`` or ``"pair"``."""
     basis = potential.basis
     radial = basis.radial if family == "mb" else basis.pair_radial
     if radial is None:

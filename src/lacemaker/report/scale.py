@@ -87,7 +87,7 @@ def _finite(arrays: Sequence[np.ndarray], positive: bool = False) -> np.ndarray:
 def linear(
     *arrays: np.ndarray, margin: float = 0.04, low: float | None = None, high: float | None = None
 ) -> Scale:
-    """Linear scale around all finite values, `margin` of the range wider; `low` and `high` override the ends."""
+    """Linear scale around all finite values, `margin` of the range wider; `low`, `high` override the ends."""
     values = _finite(arrays)
     lo, hi = (float(values.min()), float(values.max())) if values.size else (0.0, 1.0)
     pad = margin * (hi - lo) if hi > lo else 0.5 * max(abs(lo), 1e-9)

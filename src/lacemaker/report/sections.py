@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from fractions import Fraction
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -34,26 +35,32 @@ def number(value: float | None, decimals: int) -> str:
 
 
 def error_grid(errors: Mapping[str, ErrorTable], measure: str, title: str) -> Table:
-    """Rows config_type and total; per set the counts and the errors."""
-    names = list(errors)
+    """Rows config_type and total; per quantity the sets side by side."""
+    shown = [
+        column
+        for column in _QUANTITIES
+        if any(getattr(table.total, column[2].format(measure)) is not None for table in errors.values())
+    ]
     groups = [*dict.fromkeys(g for table in errors.values() for g in table if g != TOTAL), TOTAL]
-    header, classes = ["config_type"], ["left"]
-    for _ in names:
-        header += ["frames", "atoms", *(f"{symbol}  {unit}" for symbol, unit, *_ in _QUANTITIES)]
-        classes += ["edge", "", *[""] * len(_QUANTITIES)]
     rows = []
     for group in groups:
-        row = [group]
-        for name in names:
-            mine = errors[name].get(group)
-            if mine is None:
-                row += ["–"] * (2 + len(_QUANTITIES))
-                continue
-            values = [number(getattr(mine, stem.format(measure)), digits) for *_, stem, digits in _QUANTITIES]
-            row += [str(mine.n_frames), str(mine.n_atoms), *values]
+        mine = [table.get(group) for table in errors.values()]
+        row = [group, *("–" if m is None else str(m.n_frames) for m in mine)]
+        for *_, stem, digits in shown:
+            row += [number(None if m is None else getattr(m, stem.format(measure)), digits) for m in mine]
         rows.append(row)
-    spans = [("", 1), *((name, 2 + len(_QUANTITIES)) for name in names)]
-    return Table(header, rows, title=title, groups=spans, classes=classes, total=True)
+    each = ["edge", *[""] * (len(errors) - 1)]
+    return Table(
+        ["config_type", *list(errors) * (1 + len(shown))],
+        rows,
+        title=title,
+        groups=[
+            ("", 1),
+            *((name, len(errors)) for name in ("structures", *(f"{s}, {u}" for s, u, *_ in shown))),
+        ],
+        classes=["left", *each * (1 + len(shown))],
+        total=True,
+    )
 
 
 def _comparisons(
@@ -101,8 +108,9 @@ def error_section(potential: Potential, sets: Sequence[LabelledSet]) -> Section:
     return Section(
         "errors",
         "Errors",
-        "Energies and virials per atom, forces and stresses per component. Energies in the parity plot are relative to "
-        "the one-body energies. The curves below read: this share of labels has an error smaller than x.",
+        "Energies and virials per atom, forces and stresses per component. Energies in the parity plot are "
+        "relative to the one-body energies. The curves below read: this share of labels has an error "
+        "smaller than x.",
         [
             error_grid(errors, "mae", "Mean absolute errors"),
             FigureRow(parity),
@@ -145,8 +153,8 @@ def physics_section(dimers: Sequence[DimerCurve], scans: Sequence[VolumeScan]) -
     return Section(
         "physics",
         "Physical sanity",
-        "Structures far from the data, where a potential without guidance goes wrong first: two atoms alone, and simple "
-        "crystals squeezed to 17 % and stretched to 220 % of their reference volume.",
+        "Structures far from the data, where a potential without guidance goes wrong first: two atoms alone, "
+        "and simple crystals squeezed to 17 % and stretched to 220 % of their reference volume.",
         parts,
     )
 
@@ -165,18 +173,20 @@ def basis_section(potential: Potential) -> Section:
     return Section(
         "basis",
         "Basis and coefficients",
-        "A smooth potential shows as coefficients that fall steadily with the level of the function; a cloud that stays "
-        "flat to the right says that the fit is short of data or of regularisation.",
+        "A smooth potential shows as coefficients that fall steadily with the level of the function; a cloud "
+        "that stays flat to the right says that the fit is short of data or of regularisation.",
         parts,
     )
 
 
 def _levels_and_kinds(potential: Potential) -> tuple[np.ndarray, list[str]]:
     columns = potential.columns
-    wl = float(potential.basis_spec.get("wl", 1.5) or 1.5)
+    wl = float(Fraction(str(potential.basis_spec.get("wl", "3/2"))))
     per_channel = columns.channels[:, 1] + wl * columns.channels[:, 2]
     level = np.add.reduceat(per_channel, columns.first[:-1]) if len(columns) else np.zeros(0)
-    kind = ["pair" if k else f"order {order}" for k, order in zip(columns.kind, columns.orders, strict=True)]
+    kind = [
+        "pair" if k else f"{order + 1}-body" for k, order in zip(columns.kind, columns.orders, strict=True)
+    ]
     return level, kind
 
 
@@ -264,5 +274,5 @@ def provenance_section(facts: Mapping[str, str], config_text: str, labels: Mappi
     texts = [Text(f"Labels found: {name}", text) for name, text in labels.items()]
     if config_text:
         texts.append(Text("Configuration in effect", config_text))
-    parts = [Table(["", ""], rows, classes=["left", "left wrap mono"]), *texts]
+    parts: list[Table | Text] = [Table(["", ""], rows, classes=["left", "left wrap mono"]), *texts]
     return Section("provenance", "Provenance", "What is needed to make this potential again.", parts)

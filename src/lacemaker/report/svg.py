@@ -1,4 +1,4 @@
-"""A small chart: inline SVG that follows the page's light or dark colours and needs no library in the browser.
+"""A small chart: inline SVG that follows the page's light or dark colours and needs no library.
 
 Colours come from CSS classes (``s0`` … ``s7`` for series), so one chart is right in both themes.
 """
@@ -60,11 +60,12 @@ class Chart:
         px, py = self._px(x), self._py(y)
         keep = np.isfinite(px) & np.isfinite(py)
         py = np.clip(py, -20.0 * self.height, 21.0 * self.height)  # far outside: cut by the clip path
-        points = " ".join(f"{a:.1f},{b:.1f}" for a, b in zip(px[keep], py[keep], strict=True))
         style = " dashed" if dashed else ""
-        self._shapes.append(
-            f'<polyline class="line s{series % 8}{style}" points="{points}" data-label="{escape(label)}"/>'
-        )
+        attributes = f'class="line s{series % 8}{style}" data-label="{escape(label)}"'
+        for run in np.split(np.arange(len(keep)), np.flatnonzero(np.diff(keep)) + 1):
+            if len(run) and keep[run[0]]:
+                points = " ".join(f"{a:.1f},{b:.1f}" for a, b in zip(px[run], py[run], strict=True))
+                self._shapes.append(f'<polyline {attributes} points="{points}"/>')
         self._note("line" + style, series, label)
         return self
 
@@ -81,13 +82,10 @@ class Chart:
         """Dots, with an optional hover text each."""
         px, py = self._px(x), self._py(y)
         inside = np.isfinite(px) & np.isfinite(py)
-        for k in np.flatnonzero(inside):
-            tip = f"<title>{escape(titles[k])}</title>" if titles is not None else ""
-            self._shapes.append(
-                f'<circle class="dot s{series % 8}" cx="{px[k]:.1f}" cy="{py[k]:.1f}" r="{radius:g}">{tip}</circle>'
-                if tip
-                else f'<circle class="dot s{series % 8}" cx="{px[k]:.1f}" cy="{py[k]:.1f}" r="{radius:g}"/>'
-            )
+        for k in np.flatnonzero(inside).tolist():
+            end = "/>" if titles is None else f"><title>{escape(titles[k])}</title></circle>"
+            place = f'cx="{px[k]:.1f}" cy="{py[k]:.1f}" r="{radius:g}"'
+            self._shapes.append(f'<circle class="dot s{series % 8}" {place}{end}')
         self._note("dot", series, label)
         return self
 
@@ -98,16 +96,17 @@ class Chart:
         fx, fy = self.x.fraction(x), self.y.fraction(y)
         counts, _, _ = np.histogram2d(fx, fy, bins=n_cells, range=[[0, 1], [0, 1]])
         across, up = (self.width - LEFT - RIGHT) / n_cells, (self.height - TOP - BOTTOM) / n_cells
-        top = np.log1p(counts.max()) if counts.size else 1.0
+        top, floor = np.log1p(counts.max()) if counts.size else 1.0, self.height - BOTTOM
         levels = np.ceil(8 * np.log1p(counts) / max(top, 1e-12)).astype(int)
         for level in range(1, 9):  # one path per shade keeps the file small
             cells = [
-                f"M{LEFT + i * across:.1f} {self.height - BOTTOM - (j + 1) * up:.1f}h{across:.1f}v{up:.1f}h-{across:.1f}z"
+                f"M{LEFT + i * across:.1f} {floor - (j + 1) * up:.1f}h{across:.1f}v{up:.1f}h-{across:.1f}z"
                 for i, j in np.argwhere(levels == level)
             ]
             if cells:
                 self._shapes.append(
-                    f'<path class="cell s{series % 8}" fill-opacity="{0.12 + 0.11 * level:.2f}" d="{"".join(cells)}"/>'
+                    f'<path class="cell s{series % 8}" fill-opacity="{0.12 + 0.11 * level:.2f}" '
+                    f'd="{"".join(cells)}"/>'
                 )
         self._note("cell", series, label)
         return self
@@ -192,15 +191,17 @@ class Chart:
     def render(self) -> str:
         """The legend and the drawing as one HTML fragment."""
         right, floor = self.width - RIGHT, self.height - BOTTOM
+        box = f'x="{LEFT}" y="{TOP}" width="{right - LEFT}" height="{floor - TOP}"'
+        name = escape(self.name or self.y_label)
         scales = " ".join(
-            f'data-{axis}="{scale.low!r} {scale.high!r} {int(scale.log)}"'
+            f'data-{axis}="{scale.low:.12g} {scale.high:.12g} {int(scale.log)}"'
             for axis, scale in (("x", self.x), ("y", self.y))
         )
         return (
             f'<div class="chart">{self.legend()}'
-            f'<svg viewBox="0 0 {self.width} {self.height}" role="img" aria-label="{escape(self.name or self.y_label)}" '
+            f'<svg viewBox="0 0 {self.width} {self.height}" role="img" aria-label="{name}" '
             f'data-frame="{LEFT} {TOP} {right} {floor}" {scales}>'
-            f'{self._axes()}<svg class="inside" x="{LEFT}" y="{TOP}" width="{right - LEFT}" height="{floor - TOP}" '
+            f'{self._axes()}<svg class="inside" {box} '
             f'viewBox="{LEFT} {TOP} {right - LEFT} {floor - TOP}">{"".join(self._shapes)}</svg>'
-            f'<rect class="frame" x="{LEFT}" y="{TOP}" width="{right - LEFT}" height="{floor - TOP}"/></svg></div>'
+            f'<rect class="frame" {box}/></svg></div>'
         )

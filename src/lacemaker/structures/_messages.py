@@ -5,10 +5,11 @@ from __future__ import annotations
 import difflib
 import warnings
 from collections.abc import Iterable
+from dataclasses import dataclass, field
 
 from lacemaker.errors import DataError, LacemakerWarning
 
-__all__ = ["close_names", "data_error", "three_parts", "warn"]
+__all__ = ["Notices", "close_names", "data_error", "some", "three_parts", "warn"]
 
 
 def three_parts(wrong: str, found: str, do: str) -> str:
@@ -31,3 +32,26 @@ def close_names(name: str, known: Iterable[str]) -> list[str]:
     by_lower = {k.lower(): k for k in known}
     hits = difflib.get_close_matches(name.lower(), list(by_lower), n=3, cutoff=0.7)
     return [by_lower[hit] for hit in hits]
+
+
+def some(names: Iterable[str], at_most: int = 3) -> str:
+    """Join the first few names and count the rest: ``a, b, c and 4 more``."""
+    listed = list(names)
+    more = f" and {len(listed) - at_most} more" if len(listed) > at_most else ""
+    return ", ".join(listed[:at_most]) + more
+
+
+@dataclass
+class Notices:
+    """Collects what is odd about single frames, to warn once of each kind instead of once a frame."""
+
+    _kinds: dict[tuple[str, str], list[str]] = field(default_factory=dict)
+
+    def add(self, wrong: str, found: str, do: str) -> None:
+        """Note one more case of a kind."""
+        self._kinds.setdefault((wrong, do), []).append(found)
+
+    def issue(self) -> None:
+        """Warn of every kind, with the first few cases."""
+        for (wrong, do), found in self._kinds.items():
+            warn(wrong, some(found), do, stacklevel=4)

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from lacemaker.structures._messages import data_error, warn
+from lacemaker.structures._messages import Notices, data_error
 from lacemaker.structures.frame import Frame
 from lacemaker.structures.geometry import cell_volume
 from lacemaker.structures.keys import Choice, value_of
@@ -26,6 +26,7 @@ def to_frame(
     chosen: dict[str, Choice],
     convention: StressConvention,
     words: tuple[str, str, str],
+    notices: Notices,
 ) -> Frame:
     """Build a frame from raw atoms, the keys chosen for their file, and the keys of type, group and split."""
     atoms, source = raw.atoms, raw.source
@@ -34,7 +35,7 @@ def to_frame(
     keys = {q: chosen[q].key for q in given}
     energy = to_energy(given["energy"], keys["energy"], source) if "energy" in given else None
     forces = to_forces(given["forces"], keys["forces"], source, len(atoms)) if "forces" in given else None
-    virial, virial_key = _virial(raw, given, keys, convention, forces)
+    virial, virial_key = _virial(raw, given, keys, convention, forces, notices)
     labels = {"energy": keys.get("energy"), "forces": keys.get("forces"), "virial": virial_key}
     config_type, group, split = (raw.word(key) for key in words)
     return Frame(
@@ -48,7 +49,7 @@ def to_frame(
         config_type=config_type or "default",
         weights=frame_multipliers(atoms.info, source),
         source=source,
-        force_weights=_force_weights(raw),
+        force_weights=_force_weights(raw, notices),
         group=group,
         split=split,
         label_keys={q: k for q, k in labels.items() if k is not None},
@@ -61,16 +62,17 @@ def _virial(
     keys: dict[str, str],
     convention: StressConvention,
     forces: Array | None,
+    notices: Notices,
 ) -> tuple[Array | None, str | None]:
     """Return the virial, from either label, and the key it came from; two labels must agree."""
     source = raw.source
     virial = stress = None
     if "virial" in given:
         virial = to_voigt(given["virial"], keys["virial"], source, convention.order)
-        virial = _of_periodic(virial, raw, forces)
+        virial = _of_periodic(virial, raw, forces, notices)
     if "stress" in given:
         stress = to_voigt(given["stress"], keys["stress"], source, convention.order) * convention.factor
-        stress = _with_volume(stress, raw)
+        stress = _with_volume(stress, raw, notices)
     volume = cell_volume(raw.atoms.cell.array)
     if virial is not None and stress is not None:
         agree(virial, stress, volume, source)
@@ -81,27 +83,27 @@ def _virial(
     return None, None
 
 
-def _with_volume(stress: Array, raw: RawFrame) -> Array | None:
+def _with_volume(stress: Array, raw: RawFrame, notices: Notices) -> Array | None:
     atoms = raw.atoms
     volume = cell_volume(atoms.cell.array)
     if volume > 0.0 and atoms.pbc.any():
         return stress
     if np.any(stress):
-        warn(
-            f"{raw.source}: a stress was left out, as the structure is not periodic or has no volume",
-            f"pbc {atoms.pbc.tolist()}, volume {volume:.4g} Å^3",
+        notices.add(
+            "stresses were left out, as their structures are not periodic or have no volume",
+            f"{raw.source}, pbc {atoms.pbc.tolist()}, volume {volume:.4g} Å^3",
             "give the cell and pbc of the calculation, or a virial",
         )
     return None
 
 
-def _of_periodic(virial: Array, raw: RawFrame, forces: Array | None) -> Array | None:
+def _of_periodic(virial: Array, raw: RawFrame, forces: Array | None, notices: Notices) -> Array | None:
     if raw.atoms.pbc.any() or _follows_from_forces(virial, raw.atoms.positions, forces):
         return virial
     if np.any(virial):
-        warn(
-            f"{raw.source}: a virial was left out, as the structure is not periodic",
-            f"{np.round(virial, 4).tolist()} eV (xx yy zz yz xz xy), not the sum of positions times forces",
+        notices.add(
+            "virials were left out, as their structures are not periodic",
+            f"{raw.source}, {np.round(virial, 4).tolist()} eV, which is not the sum of positions·forces",
             "give the pbc of the calculation, or remove the virial",
         )
     return None
@@ -117,14 +119,14 @@ def _follows_from_forces(virial: Array, positions: Array, forces: Array | None) 
     return bool(np.abs(virial - expected).max() <= 0.02 * np.abs(expected).max() + 1e-3 * len(positions))
 
 
-def _force_weights(raw: RawFrame) -> Any:
+def _force_weights(raw: RawFrame, notices: Notices) -> Any:
     arrays = raw.atoms.arrays
     weights = arrays.get("force_weights")
     if weights is None:
         if "force_mask" in arrays or "forces_mask" in arrays:
-            warn(
-                f"{raw.source}: a mask of forces is not used, as codes disagree whether T keeps or drops",
-                "the column force_mask or forces_mask",
+            notices.add(
+                "masks of forces are not used, as codes disagree whether T keeps or drops",
+                f"a column force_mask or forces_mask in {raw.source}",
                 "write a column force_weights:R:1 with 1 for atoms whose forces count and 0 for others",
             )
         return None

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from dataclasses import asdict, dataclass
 from typing import Literal
 
-__all__ = ["Finding", "Severity", "some"]
+__all__ = ["Finding", "Severity"]
 
 Severity = Literal["error", "warning", "note"]
 
@@ -29,10 +28,3 @@ class Finding:
 
     def __str__(self) -> str:
         return f"{self.severity}: {self.what}\n  found: {self.where}\n  to do: {self.do}"
-
-
-def some(names: Iterable[str], at_most: int = 3) -> str:
-    """Join the first few names and count the rest: ``a, b, c and 4 more``."""
-    listed = list(names)
-    more = f" and {len(listed) - at_most} more" if len(listed) > at_most else ""
-    return ", ".join(listed[:at_most]) + more

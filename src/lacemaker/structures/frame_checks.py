@@ -7,7 +7,8 @@ from collections.abc import Sequence
 import numpy as np
 
 from lacemaker.errors import DataError
-from lacemaker.structures.findings import Finding, Severity, some
+from lacemaker.structures._messages import some
+from lacemaker.structures.findings import Finding, Severity
 from lacemaker.structures.frame import Frame
 from lacemaker.structures.frames import Frames
 from lacemaker.structures.references import composition, reference_energies
@@ -153,12 +154,15 @@ def check_duplicates(frames: Frames, test: Frames | None = None) -> list[Finding
     seen: dict[str, Frame] = {}
     twice: list[tuple[Frame, Frame]] = []
     for f in frames:
-        first = seen.setdefault(f.structure_hash(), f)
-        if first is not f:
-            twice.append((first, f))
+        digest = f.structure_hash()
+        if digest in seen:
+            twice.append((seen[digest], f))
+        else:
+            seen[digest] = f
     differ = [p for p in twice if p[0].energy is not None and p[1].energy is not None
               and abs(p[0].energy - p[1].energy) > 1e-3 * len(p[0])]  # fmt: skip
-    same = [p for p in twice if id(p[1]) not in {id(d[1]) for d in differ}]
+    different = {id(p) for p in differ}
+    same = [p for p in twice if id(p) not in different]
     if differ:
         found.append(
             Finding(

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from lacemaker.errors import DataError
-from lacemaker.structures._messages import close_names, data_error, warn
+from lacemaker.structures._messages import Notices, close_names, data_error
 from lacemaker.structures.xyz import RawFrame
 
 if TYPE_CHECKING:
@@ -53,7 +53,7 @@ class Choice:
     key: str
 
 
-def results_of(atoms: ase.Atoms, may_be_stale: bool = True) -> dict[str, Any]:
+def results_of(atoms: ase.Atoms, notices: Notices, may_be_stale: bool = True) -> dict[str, Any]:
     """Return a calculator's stored results if they belong to these atoms, never computing any.
 
     Raw results, not getters: `get_forces` returns zeros on constrained atoms.
@@ -63,25 +63,24 @@ def results_of(atoms: ase.Atoms, may_be_stale: bool = True) -> dict[str, Any]:
     if not results:
         return {}
     if may_be_stale and hasattr(calc, "check_state") and calc.check_state(atoms):
-        warn(
+        notices.add(
             "results of a calculator were left out: they belong to other positions or another cell",
             f"{type(calc).__name__} with {', '.join(results)}",
             "compute the labels again after moving atoms, or store them under REF_* in info and arrays",
-            stacklevel=5,
         )
         return {}
     return dict(results)
 
 
 def value_of(atoms: ase.Atoms, results: dict[str, Any], key: str, quantity: str) -> Any:
-    """Return what stands under a key: in info or arrays, else in the calculator's results, else None."""
+    """Return what stands under a key: in the calculator's results, else in info or arrays, else None."""
     stored = atoms.arrays if quantity in _PER_ATOM else atoms.info
-    value = stored.get(key)
-    return results.get(key) if value is None else value
+    value = results.get(key)
+    return stored.get(key) if value is None else value
 
 
 def choose(
-    policy: KeyPolicy, raw: Sequence[RawFrame], results: Sequence[dict[str, Any]]
+    policy: KeyPolicy, raw: Sequence[RawFrame], results: Sequence[dict[str, Any]], notices: Notices
 ) -> dict[str, Choice]:
     """Choose one key per quantity for the frames of one file: the first candidate that any frame has."""
     chosen: dict[str, Choice] = {}
@@ -90,10 +89,10 @@ def choose(
         for tier, key in policy.candidates(quantity):
             if counts[key]:
                 chosen[quantity] = Choice(tier, key)
-                _warn_of_others(raw[0].file, quantity, key, counts, len(raw))
+                _note_others(raw[0].file, quantity, key, counts, len(raw), notices)
                 break
     _keep_one_tensor(chosen)
-    _warn_of_mixed_tiers(raw[0].file, chosen)
+    _note_mixed_tiers(raw[0].file, chosen, notices)
     return chosen
 
 
@@ -108,26 +107,26 @@ def _keep_one_tensor(chosen: dict[str, Choice]) -> None:
         del chosen[max(("virial", "stress"), key=lambda q: chosen[q].tier)]
 
 
-def _warn_of_others(file: str, quantity: str, key: str, counts: dict[str, int], n: int) -> None:
+def _note_others(
+    file: str, quantity: str, key: str, counts: dict[str, int], n: int, notices: Notices
+) -> None:
     others = [f"{k} in {c}" for k, c in counts.items() if k != key and c > counts[key]]
     if others:
-        warn(
-            f"{file}: {quantity} is read from {key}, but more frames have another key",
-            f"{key} in {counts[key]} of {n} frames, {', '.join(others)}",
+        notices.add(
+            f"{quantity} is read from {key}, but more frames have another key",
+            f"{key} in {counts[key]} of {n} frames of {file}, {', '.join(others)}",
             f"if the other is meant, pass {quantity}_key=…; frames without {key} have no {quantity}",
-            stacklevel=5,
         )
 
 
-def _warn_of_mixed_tiers(file: str, chosen: dict[str, Choice]) -> None:
+def _note_mixed_tiers(file: str, chosen: dict[str, Choice], notices: Notices) -> None:
     tiers = {c.tier for c in chosen.values() if c.tier > 0}
     if len(tiers) > 1:
-        warn(
-            f"{file}: labels come from keys of different kinds, perhaps of different calculations",
-            ", ".join(f"{q} from {c.key}" for q, c in chosen.items()),
+        notices.add(
+            "labels come from keys of different kinds, perhaps of different calculations",
+            f"in {file} " + ", ".join(f"{q} from {c.key}" for q, c in chosen.items()),
             "check that they belong together; name each with energy_key=…, forces_key=…, stress_key=… "
             "or virial_key=… to silence this",
-            stacklevel=5,
         )
 
 

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from itertools import groupby
 from typing import Any
 
-from lacemaker.structures._messages import data_error, warn
+from lacemaker.structures._messages import Notices, data_error, warn
 from lacemaker.structures.convert import to_frame
 from lacemaker.structures.files import IN_MEMORY, expand, parts, raw_from_atoms, raw_from_file
 from lacemaker.structures.frame import Frame
@@ -87,10 +87,12 @@ def read(
     wanted = _required(require)
     ready, raw = _gather(source, index, format)
     words = (config_type_key, group_key, split_key)
-    results = [results_of(r.atoms, may_be_stale=r.file == IN_MEMORY) for r in raw]
-    frames = _frames(policy, stress, raw, results, words)
+    notices = Notices()
+    results = [results_of(r.atoms, notices, may_be_stale=r.file == IN_MEMORY) for r in raw]
+    frames = _frames(policy, stress, raw, results, words, notices)
     for frame in frames:
-        _check_distances(frame)
+        _check_distances(frame, notices)
+    notices.issue()
     found = Frames([*ready, *frames])
     _check_found(policy, wanted, found, raw, results)
     if check:
@@ -142,16 +144,17 @@ def _frames(
     raw: list[RawFrame],
     results: list[dict[str, Any]],
     words: tuple[str, str, str],
+    notices: Notices,
 ) -> list[Frame]:
     frames = []
     for _, members in groupby(zip(raw, results, strict=True), key=lambda pair: pair[0].file):
         pairs = list(members)
-        chosen = choose(policy, [p[0] for p in pairs], [p[1] for p in pairs])
-        frames += [to_frame(r, res, chosen, stress, words) for r, res in pairs]
+        chosen = choose(policy, [p[0] for p in pairs], [p[1] for p in pairs], notices)
+        frames += [to_frame(r, res, chosen, stress, words, notices) for r, res in pairs]
     return frames
 
 
-def _check_distances(frame: Frame) -> None:
+def _check_distances(frame: Frame, notices: Notices) -> None:
     pair = closest_pair(frame.positions, frame.cell, frame.pbc, CLOSE)
     if pair is None:
         return
@@ -161,10 +164,10 @@ def _check_distances(frame: Frame) -> None:
             name_pair(frame.numbers, pair),
             "remove the duplicate atom or the frame; check that positions are in Å",
         )
-    warn(
-        f"{frame.source}: two atoms are closer than {CLOSE} Å",
-        name_pair(frame.numbers, pair),
-        "check the frame; positions in nanometres or fractions of the cell look like this too",
+    notices.add(
+        f"atoms are closer than {CLOSE} Å",
+        f"in {frame.source} {name_pair(frame.numbers, pair)}",
+        "check these frames; positions in nanometres or fractions of the cell look like this too",
     )
 
 

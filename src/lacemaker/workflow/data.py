@@ -5,12 +5,14 @@ from __future__ import annotations
 import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from lacemaker.errors import DataError, LacemakerWarning
+from lacemaker.errors import ConfigError, DataError, LacemakerWarning
 
 if TYPE_CHECKING:
     from lacemaker.config import Config
+    from lacemaker.config.models import DataConfig
     from lacemaker.structures import Frames
 
 __all__ = ["Sets", "check_elements", "load_sets"]
@@ -33,7 +35,9 @@ class Sets:
         files = {"train": config.data.train, "test": config.data.test or config.data.train}
         return {
             name: {
-                "files": [_last_two(path) for path in files[name]],
+                "files": [
+                    Path(path).name for path in files[name]
+                ],  # the hash tells them apart, not the folder
                 "n_frames": len(frames),
                 "n_atoms": frames.n_atoms,
                 "sha256": frames.content_hash(),
@@ -41,11 +45,6 @@ class Sets:
             }
             for name, frames in self.items()
         }
-
-
-def _last_two(path: str) -> str:
-    """File and folder name: enough to recognise it, nothing about the machine."""
-    return "/".join(path.split("/")[-2:])
 
 
 def load_sets(config: Config) -> Sets:
@@ -56,21 +55,35 @@ def load_sets(config: Config) -> Sets:
     DataError
         If a file cannot be read, a required label is absent, or a split leaves one part empty.
     """
-    from lacemaker.structures import predefined_split, read
+    from lacemaker.structures import read
 
     data = config.data
     frames = read(list(data.train), **data.read_options())
     if data.test:
         sets = Sets(frames, read(list(data.test), **{**data.read_options(), "require": ()}))
-    elif data.split_by == "label":
-        sets = Sets(*predefined_split(frames))
-    elif data.test_fraction > 0.0:
-        train, test = frames.split(data.test_fraction, seed=data.seed, by=data.split_by)
-        sets = Sets(train, test if len(test) else None)
     else:
-        sets = Sets(frames, None)
+        sets = Sets(*_split(frames, data))
     _warn_of_overlap(sets)
     return sets
+
+
+def _split(frames: Frames, data: DataConfig) -> tuple[Frames, Frames | None]:
+    """Train and test part as the data's author or the configuration says."""
+    from lacemaker.structures import predefined_split
+
+    named = predefined_split(frames) if data.split_by in ("auto", "label") else None
+    if named is not None:
+        return named if len(named[1]) else (named[0], None)
+    if data.split_by == "label":
+        raise ConfigError(
+            "data.split_by is `label`, but no frame says which part it belongs to. Found: nothing under the "
+            f"key {data.keys.split!r}. To do: set data.keys.split, or split_by: frame."
+        )
+    if data.test_fraction == 0.0:
+        return frames, None
+    return frames.split(
+        data.test_fraction, seed=data.seed, by="frame" if data.split_by == "auto" else data.split_by
+    )
 
 
 def _warn_of_overlap(sets: Sets) -> None:
@@ -81,8 +94,9 @@ def _warn_of_overlap(sets: Sets) -> None:
     if twice:
         warnings.warn(
             LacemakerWarning(
-                f"Test structures also stand in the training set. Found: {len(twice)} of {len(sets.test)}, first "
-                f"{twice[0].source or twice[0].formula}. To do: remove them, or the test errors will flatter the model."
+                f"Test structures also stand in the training set. Found: {len(twice)} of {len(sets.test)}, "
+                f"first {twice[0].source or twice[0].formula}. To do: remove them, or the test errors will "
+                "flatter the model."
             ),
             stacklevel=2,
         )
@@ -101,6 +115,6 @@ def check_elements(frames: Sequence[Any], elements: Sequence[str], role: str) ->
         if strange:
             raise DataError(
                 f"The {role} data hold an element outside the basis: {', '.join(strange)}. Found: in "
-                f"{frame.source or frame.formula}; the basis has {', '.join(elements)}. To do: add the element to "
-                "basis.elements, or remove those structures."
+                f"{frame.source or frame.formula}; the basis has {', '.join(elements)}. To do: add the "
+                "element to basis.elements, or remove those structures."
             )

@@ -51,8 +51,8 @@ def demo(
     Parameters
     ----------
     folder : path
-        Receives potential.lace, summary.json, report.html, the data, the configurations and the small potential
-        under small/.
+        Receives potential.lace, summary.json, report.html, the data, the configurations and the small
+        potential under small/.
     md_steps : int
         Steps of 1 fs; 0 for no MD.
     threads : int, optional
@@ -75,6 +75,16 @@ def demo(
     return DemoResult(target, small, large, md)
 
 
+class _StagesOnly:
+    """A progress display without the remarks of a fit, which the demo would show twice."""
+
+    def __init__(self, progress: Progress) -> None:
+        self.stage, self.warn = progress.stage, progress.warn
+
+    def note(self, text: str) -> None:
+        """Keep quiet."""
+
+
 def _write_data(folder: Path) -> None:
     from lacemaker.datasets import load_silicon
     from lacemaker.structures import read, write
@@ -88,10 +98,13 @@ def _fit(
 ) -> FitResult:
     from lacemaker.config import load_config
 
-    progress.note(f"-- {name}: degrees {degrees}")
     write_text(target / name, _CONFIG.format(name=name, degrees=degrees, output=output))
     settings = load_config(target / name)
-    return fit(settings.model_copy(update={"threads": threads or settings.threads}), progress=progress)
+    settings = settings.model_copy(update={"threads": threads or settings.threads})
+    result = fit(settings, progress=_StagesOnly(progress))
+    functions = len(result.potential.columns)
+    progress.note(f"{functions} functions, saved as {result.folder / POTENTIAL}")
+    return result
 
 
 def silicon_crystal(n: int = 3) -> Atoms:

@@ -7,12 +7,12 @@ import time
 import traceback
 import warnings
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from lacemaker.errors import LacemakerWarning
+from lacemaker.errors import LacemakerError, LacemakerWarning
 from lacemaker.workflow.data import Sets, check_elements, load_sets
 from lacemaker.workflow.outputs import (
     SUMMARY_FORMAT,
@@ -34,13 +34,8 @@ if TYPE_CHECKING:
 
 __all__ = ["FitResult", "fit", "make_basis", "make_fit"]
 
-POTENTIAL, SUMMARY, REPORT, EFFECTIVE, CHUNKS = (
-    "potential.lace",
-    "summary.json",
-    "report.html",
-    "config.effective.yaml",
-    "chunks",
-)
+POTENTIAL, SUMMARY, REPORT = "potential.lace", "summary.json", "report.html"
+EFFECTIVE, CHUNKS, PROBLEMS = "config.effective.yaml", "chunks", "problem.log"
 
 
 @dataclass(frozen=True, eq=False)
@@ -83,8 +78,8 @@ def fit(config: Config | Mapping[str, Any] | str | Path, *, progress: Progress |
     Raises
     ------
     ConfigError, DataError, BasisError, SolverError
-        With what is wrong, what was found and what to do. Nothing is lost by running again: finished chunks of
-        rows are kept until the fit has succeeded.
+        With what is wrong, what was found and what to do. Nothing is lost by running again: finished chunks
+        of rows are kept until the fit has succeeded.
     """
     from lacemaker.config import config_from, effective_yaml
 
@@ -97,6 +92,7 @@ def fit(config: Config | Mapping[str, Any] | str | Path, *, progress: Progress |
         )
         run.config_text = effective_yaml(settings, run.folder, header)
         write_text(run.folder / EFFECTIVE, run.config_text)
+        (run.folder / PROBLEMS).unlink(missing_ok=True)
         return run.go()
 
 
@@ -140,7 +136,9 @@ def make_fit(config: Config, sets: Sets, basis: ACEBasis, timer: StageTimer, wor
     from lacemaker.regression import assemble, solve
 
     e0 = reference_e0(config, sets, basis.elements)
-    timer.note(str(e0) if e0 != "fit" else "E0: fitted together with the coefficients, no isolated atoms given")
+    timer.note(
+        str(e0) if e0 != "fit" else "E0: fitted together with the coefficients, no isolated atoms given"
+    )
     with timer.stage("assembling rows", "rows") as advance:
         system = assemble(
             basis,
@@ -252,7 +250,8 @@ class _Run:
             self.progress.warn(
                 f"{what} failed, the potential is safe. Found: {type(error).__name__}: {error}"
             )
-            write_text(self.folder / "problem.log", traceback.format_exc())
+            with suppress(LacemakerError):  # the disk may be full
+                write_text(self.folder / PROBLEMS, traceback.format_exc())
 
     def _errors(self, potential: Potential, sets: Sets) -> list[LabelledSet]:
         from lacemaker.analysis import predict

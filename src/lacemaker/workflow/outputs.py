@@ -37,7 +37,8 @@ def output_folder(path: str | Path) -> Path:
         os.unlink(probe)
     except OSError as error:
         raise ConfigError(
-            f"The output folder {folder} cannot be used. Found: {error}. To do: choose another with `output:` or --output."
+            f"The output folder {folder} cannot be used. Found: {error}. To do: choose another with "
+            "`output:` or --output."
         ) from error
     return folder
 
@@ -66,8 +67,8 @@ def write_text(path: Path, text: str) -> None:
             with suppress(OSError):
                 os.unlink(temporary)
         raise LacemakerError(
-            f"{path} could not be written. Found: {error}. To do: free some space or choose another folder; files "
-            "written before are complete."
+            f"{path} could not be written. Found: {error}. To do: free some space or choose another folder; "
+            "files written before are complete."
         ) from error
 
 

@@ -68,8 +68,8 @@ def report_of_folder(folder: Path, *, n_threads: int = 1, extra: Sequence[Sectio
     missing = [name for name in (POTENTIAL, EFFECTIVE) if not (folder / name).is_file()]
     if missing:
         raise ConfigError(
-            f"{folder} does not hold a finished fit. Found: no {' and no '.join(missing)}. To do: give the output folder "
-            "of `lace fit`, or a .lace file with --train and --test."
+            f"{folder} does not hold a finished fit. Found: no {' and no '.join(missing)}. To do: give the "
+            "output folder of `lace fit`, or a .lace file with --train and --test."
         )
     summary: dict[str, Any] = {}
     if (folder / SUMMARY).is_file():

@@ -27,7 +27,7 @@ class BLR(Solver):
     noise_floor, prior_floor : float
         Smallest σ, in units of the weighted rows, and smallest σ₀.
     tolerance : float
-        Per-quantity noise: largest slope of the log evidence left, in units of its curvature.
+        Per-quantity noise: how near the maximum to stop, in posterior standard deviations of log σ.
 
     Notes
     -----
@@ -41,7 +41,7 @@ class BLR(Solver):
     noise: Literal["shared", "per_quantity"] = "shared"
     noise_floor: float = Field(default=1e-8, gt=0.0, allow_inf_nan=False)
     prior_floor: float = Field(default=1e-8, gt=0.0, allow_inf_nan=False)
-    tolerance: float = Field(default=1e-6, gt=0.0, lt=1.0)
+    tolerance: float = Field(default=1e-4, gt=0.0, lt=1.0)
 
     def solve(self, problem: Problem) -> Solution:
         """See :class:`Solver`."""
@@ -97,7 +97,7 @@ class BLR(Solver):
             precision_factor=found.precision_factor,
             details={
                 "evaluations": found.n_evaluations,
-                "slope_left": found.gradient,
+                "slope_left": found.slope,
                 "log_evidence_shared": shared.log_evidence,
             },
         )
@@ -105,13 +105,13 @@ class BLR(Solver):
     def _components(self, problem: Problem) -> list[Component]:
         limit = -2.0 * np.log(self.noise_floor)
         parts = [
-            Component(block.kind, block.factor, block.kind != "restraint", limit)
-            for block in problem.blocks
+            Component(block.kind, block.factor, block.kind != "restraint", limit) for block in problem.blocks
         ]
         n = problem.n_columns
         identity: Matrix = np.zeros((n + 1, n + 1), order="F")
         np.fill_diagonal(identity[:n, :n], 1.0)
-        parts.append(Component("prior", Factor(identity, n), True, -2.0 * np.log(self.prior_floor)))
+        limit_prior = -2.0 * np.log(self.prior_floor)
+        parts.append(Component("prior", Factor(identity, n), True, True, limit_prior))
         return parts
 
 
