@@ -20,9 +20,9 @@ LACEMAKER_KERNEL_BEGIN
 template <class V>
 inline constexpr bool wide = sizeof(V) >= 64;
 template <class V>
-inline constexpr int forward_block = wide<V> ? 8 : 4;
+inline constexpr int forward_block = wide<V> ? 6 : 4;
 template <class V>
-inline constexpr int reverse_block = 2;
+inline constexpr int reverse_block = wide<V> ? 4 : 2;
 template <class V>
 inline constexpr int longest_run = wide<V> ? 6 : 3;
 
@@ -61,7 +61,7 @@ LACEMAKER_INLINE void forward_bucket(const ModelView<Lane<V>>& model, const Spec
                                      V* A, const NeighbourScratch<V>& s) {
     for (; n >= NB; n -= NB, slots += NB) forward<V, NB>(model, rows, slots, A, s);
     if constexpr (NB > 1) {
-        if (n > 0) forward_bucket<V, NB / 2>(model, rows, slots, n, A, s);
+        if (n > 0) forward_bucket<V, (NB > 4 ? 4 : NB / 2)>(model, rows, slots, n, A, s);
     }
 }
 

@@ -17,6 +17,7 @@
 #include <variant>
 #include <vector>
 
+#include "aligned_buffer.hpp"
 #include "dispatch.hpp"
 #include "evaluator_view.hpp"
 #include "model.hpp"
@@ -40,25 +41,6 @@ inline const EvaluateKernels& evaluate_kernels(Isa isa) {
 }
 
 enum class Precision { float64, float32 };
-
-// Memory on a cache line boundary that only ever grows.
-class AlignedBuffer {
-public:
-    void* reserve(std::size_t bytes) {
-        if (bytes > size_) {
-            memory_.reset(::operator new(bytes, std::align_val_t(64)));
-            size_ = bytes;
-        }
-        return memory_.get();
-    }
-
-private:
-    struct Free {
-        void operator()(void* p) const { ::operator delete(p, std::align_val_t(64)); }
-    };
-    std::unique_ptr<void, Free> memory_;
-    std::size_t size_ = 0;
-};
 
 class Evaluator {
 public:

@@ -35,3 +35,15 @@
 #else
 #define LACEMAKER_UNROLL _Pragma("GCC unroll 32")
 #endif
+
+// Keeps a vector in a register. GCC otherwise replaces a loaded value that is used twice by two memory operands, and
+// loads, not multiplications, become the limit.
+#if defined(__x86_64__) && defined(__AVX512F__)
+#define LACEMAKER_PIN(value) __asm__("" : "+v"(value))
+#elif defined(__x86_64__)
+#define LACEMAKER_PIN(value) __asm__("" : "+x"(value))
+#elif defined(__aarch64__)
+#define LACEMAKER_PIN(value) __asm__("" : "+w"(value))
+#else
+#define LACEMAKER_PIN(value) (void)(value)
+#endif

@@ -14,9 +14,9 @@
 //     rad += VC c_m + VS s_m
 //     dE/dD = rhat rad + (g - rhat (g . rhat)) / r                        projected once, no table of gradients
 //
-// Cost per neighbour and A function: 1 FMA forward, 2 reverse; R and R' are recomputed in the reverse pass (L1). A full
-// register's store costs as much as two FMAs, so u and v never leave the registers: that takes 20 accumulators for two
-// slots, which 32 registers hold and 16 do not. There (SSE, AVX2, NEON) GCC spills some; it is still the faster way.
+// Cost per neighbour and A function: 1 FMA forward, 2 reverse; R, R' and Q are recomputed in the reverse pass (all of it
+// stays in L1). Storing a register costs as much as two FMAs, so u and v are never stored: their contraction runs in
+// registers too, for H = 2 slots at a time where there are 32 of them.
 #pragma once
 
 #include "evaluator_view.hpp"
@@ -90,22 +90,22 @@ LACEMAKER_NOINLINE void fill_radial_slopes(const Recursion<Lane<V>>& k, int n_ma
     }
 }
 
-// Q_lm of NB slots.
+// Q_lm, c_m and s_m of NB slots.
 template <class V, int NB>
 LACEMAKER_NOINLINE void fill_angles(int lmax, const Lane<V>* table, const Slot<V>* slots, const NeighbourScratch<V>& s) {
-    V x[NB], y[NB], z[NB];
+    V x[NB], y[NB], z[NB], c[NB], sine[NB];
     LACEMAKER_UNROLL
     for (int b = 0; b < NB; ++b) {
         x[b] = slots[b].x, y[b] = slots[b].y, z[b] = slots[b].z;
-        s.c[b] = s.Q[b] = broadcast<V>(1), s.s[b] = V{};
+        c[b] = s.c[b] = s.Q[b] = broadcast<V>(1);
+        sine[b] = s.s[b] = V{};
     }
-    V* c = s.c;
-    V* sine = s.s;
-    for (int m = 0; m < lmax; ++m, c += NB, sine += NB)
+    for (int m = 1; m <= lmax; ++m)
         LACEMAKER_UNROLL
         for (int b = 0; b < NB; ++b) {
-            c[NB + b] = x[b] * c[b] - y[b] * sine[b];
-            sine[NB + b] = x[b] * sine[b] + y[b] * c[b];
+            const V next = x[b] * c[b] - y[b] * sine[b];
+            s.s[m * NB + b] = sine[b] = x[b] * sine[b] + y[b] * c[b];
+            s.c[m * NB + b] = c[b] = next;
         }
     V *before = s.Q, *now = s.Q;  // rows l - 1 and l
     for (int l = 0; l < lmax; ++l) {
@@ -148,8 +148,10 @@ LACEMAKER_INLINE void accumulate_channels(int N, const V* R, const V* y0, const 
         V a0 = A0[n], a1 = A1[n];
         LACEMAKER_UNROLL
         for (int b = 0; b < NB; ++b) {
-            a0 += R[b] * y0[b];
-            a1 += R[b] * y1[b];
+            V r = R[b];
+            LACEMAKER_PIN(r);
+            a0 += r * y0[b];
+            a1 += r * y1[b];
         }
         A0[n] = a0;
         A1[n] = a1;
@@ -185,54 +187,73 @@ LACEMAKER_NOINLINE void forward(const ModelView<Lane<V>>& model, const SpeciesRo
     }
 }
 
-// Sums over l of one m > 0, times Q: see the head of this file. Channels +m and -m share R, R' and Q.
+// dE/dD before the projection: gradient of the polynomials and radial derivative, of NB slots.
 template <class V, int NB>
-struct HarmonicSums {
-    V uc[NB], us[NB], wc[NB], ws[NB], vc[NB], vs[NB];
+struct SlotGradient {
+    V x[NB], y[NB], z[NB], radial[NB];
 };
 
-template <class V, int NB>
-LACEMAKER_INLINE void contract_channels(int m, const SpeciesRows& rows, const NeighbourScratch<V>& s, const V* dA,
-                                        HarmonicSums<V, NB>& sums) {
+// Channels +m and -m (m > 0) of every l, for slots first .. first + H - 1 of the tables' NB: they share R, R' and Q.
+// All sums stay in registers, hence small H; not inlined, or the sums of other slots would push them out.
+template <class V, int NB, int H>
+LACEMAKER_NOINLINE void contract_channels(int m, int first, const SpeciesRows& rows, const NeighbourScratch<V>& s,
+                                          const V* dA, SlotGradient<V, NB>& g) {
+    using T = Lane<V>;
+    V uc[H], us[H], wc[H], ws[H], vc[H], vs[H];
     LACEMAKER_UNROLL
-    for (int b = 0; b < NB; ++b)
-        sums.uc[b] = sums.us[b] = sums.wc[b] = sums.ws[b] = sums.vc[b] = sums.vs[b] = V{};
+    for (int b = 0; b < H; ++b) uc[b] = us[b] = wc[b] = ws[b] = vc[b] = vs[b] = V{};
     for (int l = m; l <= rows.lmax; ++l) {
         const int N = rows.n_of_l[l];
-        const V *a0 = dA + rows.row_of_l[l] + (l + m) * N, *a1 = a0 - 2 * m * N, *R = s.R, *D = s.D;
-        V u0[NB], u1[NB], v0[NB], v1[NB];
+        const V *a0 = dA + rows.row_of_l[l] + (l + m) * N, *a1 = a0 - 2 * m * N, *R = s.R + first, *D = s.D + first;
+        V u0[H], u1[H], v0[H], v1[H];
         LACEMAKER_UNROLL
-        for (int b = 0; b < NB; ++b) u0[b] = u1[b] = v0[b] = v1[b] = V{};
+        for (int b = 0; b < H; ++b) u0[b] = u1[b] = v0[b] = v1[b] = V{};
         for (int n = 0; n < N; ++n, R += NB, D += NB) {
             const V x0 = a0[n], x1 = a1[n];
             LACEMAKER_UNROLL
-            for (int b = 0; b < NB; ++b) {
-                u0[b] += x0 * R[b];
-                u1[b] += x1 * R[b];
-                v0[b] += x0 * D[b];
-                v1[b] += x1 * D[b];
+            for (int b = 0; b < H; ++b) {
+                V r = R[b], d = D[b];
+                LACEMAKER_PIN(r);
+                LACEMAKER_PIN(d);
+                u0[b] += x0 * r;
+                u1[b] += x1 * r;
+                v0[b] += x0 * d;
+                v1[b] += x1 * d;
             }
         }
-        const V* Q = s.Q + (l * (l + 1) / 2 + m) * NB;
+        const V* Q = s.Q + (l * (l + 1) / 2 + m) * NB + first;
         LACEMAKER_UNROLL
-        for (int b = 0; b < NB; ++b) {
-            sums.uc[b] += Q[b] * u0[b];
-            sums.us[b] += Q[b] * u1[b];
-            sums.vc[b] += Q[b] * v0[b];
-            sums.vs[b] += Q[b] * v1[b];
+        for (int b = 0; b < H; ++b) {
+            uc[b] += Q[b] * u0[b];
+            us[b] += Q[b] * u1[b];
+            vc[b] += Q[b] * v0[b];
+            vs[b] += Q[b] * v1[b];
         }
         if (l == m) continue;  // Q_{l,m+1} = 0
         LACEMAKER_UNROLL
-        for (int b = 0; b < NB; ++b) {
-            sums.wc[b] += Q[NB + b] * u0[b];
-            sums.ws[b] += Q[NB + b] * u1[b];
+        for (int b = 0; b < H; ++b) {
+            wc[b] += Q[NB + b] * u0[b];
+            ws[b] += Q[NB + b] * u1[b];
         }
+    }
+    const V *c = s.c + m * NB + first, *sine = s.s + m * NB + first;
+    LACEMAKER_UNROLL
+    for (int b = 0; b < H; ++b) {
+        const V c_before = c[b - NB], s_before = sine[b - NB];
+        g.x[first + b] += T(m) * (uc[b] * c_before + us[b] * s_before);
+        g.y[first + b] += T(m) * (us[b] * c_before - uc[b] * s_before);
+        g.z[first + b] += T(2 * m + 1) * (wc[b] * c[b] + ws[b] * sine[b]);
+        g.radial[first + b] += vc[b] * c[b] + vs[b] * sine[b];
     }
 }
 
-// The channel m = 0 of every l: adds to g_z and rad.
+// The channel m = 0 of every l.
 template <class V, int NB>
-LACEMAKER_INLINE void contract_middle(const SpeciesRows& rows, const NeighbourScratch<V>& s, const V* dA, V* gz, V* rad) {
+LACEMAKER_NOINLINE void contract_middle(const SpeciesRows& rows, const NeighbourScratch<V>& s, const V* dA,
+                                        SlotGradient<V, NB>& g) {
+    V gz[NB], radial[NB];
+    LACEMAKER_UNROLL
+    for (int b = 0; b < NB; ++b) gz[b] = radial[b] = V{};
     for (int l = 0; l <= rows.lmax; ++l) {
         const int N = rows.n_of_l[l];
         const V *a = dA + rows.row_of_l[l] + l * N, *R = s.R, *D = s.D;
@@ -250,9 +271,15 @@ LACEMAKER_INLINE void contract_middle(const SpeciesRows& rows, const NeighbourSc
         const V* Q = s.Q + l * (l + 1) / 2 * NB;
         LACEMAKER_UNROLL
         for (int b = 0; b < NB; ++b) {
-            rad[b] += Q[b] * v[b];
+            radial[b] += Q[b] * v[b];
             if (l > 0) gz[b] += Q[NB + b] * u[b];
         }
+    }
+    LACEMAKER_UNROLL
+    for (int b = 0; b < NB; ++b) {
+        g.x[b] = g.y[b] = V{};
+        g.z[b] = gz[b];
+        g.radial[b] = radial[b];
     }
 }
 
@@ -260,39 +287,22 @@ LACEMAKER_INLINE void contract_middle(const SpeciesRows& rows, const NeighbourSc
 template <class V, int NB>
 LACEMAKER_NOINLINE void reverse(const ModelView<Lane<V>>& model, const SpeciesRows& rows, const Slot<V>* slots,
                                 const V* dA, const NeighbourScratch<V>& s, V* gradient) {
-    using T = Lane<V>;
     if (model.recursion.symmetric)
         fill_radial_slopes<V, NB, true>(model.recursion, rows.n_max, slots, s.R, s.D);
     else
         fill_radial_slopes<V, NB, false>(model.recursion, rows.n_max, slots, s.R, s.D);
     fill_angles<V, NB>(rows.lmax, model.harmonic_beta, slots, s);
-    V gx[NB], gy[NB], gz[NB], rad[NB];
-    LACEMAKER_UNROLL
-    for (int b = 0; b < NB; ++b) {
-        gx[b] = gy[b] = gz[b] = V{};
-        rad[b] = slots[b].pair_slope;
-    }
-    contract_middle<V, NB>(rows, s, dA, gz, rad);
-    for (int m = 1; m <= rows.lmax; ++m) {
-        HarmonicSums<V, NB> k;
-        contract_channels<V, NB>(m, rows, s, dA, k);
-        const V *c = s.c + m * NB, *sine = s.s + m * NB;
-        LACEMAKER_UNROLL
-        for (int b = 0; b < NB; ++b) {
-            const V c_before = c[b - NB], s_before = sine[b - NB];
-            gx[b] += T(m) * (k.uc[b] * c_before + k.us[b] * s_before);
-            gy[b] += T(m) * (k.us[b] * c_before - k.uc[b] * s_before);
-            gz[b] += T(2 * m + 1) * (k.wc[b] * c[b] + k.ws[b] * sine[b]);
-            rad[b] += k.vc[b] * c[b] + k.vs[b] * sine[b];
-        }
-    }
-    LACEMAKER_UNROLL
+    SlotGradient<V, NB> g;
+    contract_middle<V, NB>(rows, s, dA, g);
+    constexpr int H = NB % 2 == 0 ? 2 : 1;
+    for (int m = 1; m <= rows.lmax; ++m)
+        for (int first = 0; first < NB; first += H) contract_channels<V, NB, H>(m, first, rows, s, dA, g);
     for (int b = 0; b < NB; ++b) {
         const V x = slots[b].x, y = slots[b].y, z = slots[b].z, inverse_r = slots[b].inverse_r;
-        const V radial = rad[b] - (gx[b] * x + gy[b] * y + gz[b] * z) * inverse_r;
-        gradient[3 * b] = x * radial + gx[b] * inverse_r;
-        gradient[3 * b + 1] = y * radial + gy[b] * inverse_r;
-        gradient[3 * b + 2] = z * radial + gz[b] * inverse_r;
+        const V radial = g.radial[b] + slots[b].pair_slope - (g.x[b] * x + g.y[b] * y + g.z[b] * z) * inverse_r;
+        gradient[3 * b] = x * radial + g.x[b] * inverse_r;
+        gradient[3 * b + 1] = y * radial + g.y[b] * inverse_r;
+        gradient[3 * b + 2] = z * radial + g.z[b] * inverse_r;
     }
 }
 

@@ -1,13 +1,15 @@
 // _core.DesignRows: rows of the design matrix of one structure.
 #include <nanobind/stl/string.h>
+#include <nanobind/stl/vector.h>
 
 #include "arrays.hpp"
 #include "lacemaker/design.hpp"
+#include "structure.hpp"
 
 namespace nb = nanobind;
 using namespace nb::literals;
 using namespace lacemaker::python;
-using lacemaker::DesignFrame;
+using lacemaker::AtomsView;
 using lacemaker::DesignRows;
 using lacemaker::DesignTables;
 using lacemaker::Tables;
@@ -28,66 +30,58 @@ void construct(DesignRows* self, const Tables& tables, Vector<std::int32_t> prod
     d.row_coefficient = to_vector(row_coefficient);
     d.pair_column = to_vector(pair_column);
     d.n_columns = n_columns;
-    new (self) DesignRows(tables, d, lacemaker::choose_isa(isa));
+    const lacemaker::Isa chosen = lacemaker::choose_isa(isa);
+    nb::gil_scoped_release released;
+    new (self) DesignRows(tables, d, chosen);
 }
 
-// Everything the kernel indexes with.
-void check_frame(const DesignRows& self, std::size_t n, const Vector<std::int32_t>& species,
-                 const Vector<std::int64_t>& first, const Vector<std::int32_t>& index,
-                 const Array<std::int32_t, nb::shape<-1, 3>>& shift) {
-    require(species.size() == n, "species must hold one index per atom");
-    require(first.size() == n + 1 && first(0) == 0 && first(n) == std::int64_t(index.size()),
-            "first must rise from 0 to the number of pairs in n_atoms + 1 steps");
-    require(shift.shape(0) == index.size(), "shift must hold one row per pair");
-    for (std::size_t i = 0; i < n; ++i) {
-        require(species(i) >= 0 && species(i) < self.plan().view().n_species, "species holds an index outside the basis");
-        require(first(i + 1) >= first(i), "first must not fall");
-    }
-    for (std::size_t p = 0; p < index.size(); ++p)
-        require(index(p) >= 0 && index(p) < std::int64_t(n), "index holds an atom that does not exist");
+void check_indices(const AtomsView& atoms) {
+    for (int i = 0; i < atoms.n_atoms; ++i)
+        for (std::int64_t p = atoms.first[i]; p < atoms.first[i + 1]; ++p)
+            if (atoms.index[p] < 0 || atoms.index[p] >= atoms.n_atoms)
+                raise_status({lacemaker::EvaluateStatus::bad_index, i, atoms.index[p], 0});
 }
 
-void rows(const DesignRows& self, Array<double, nb::shape<-1, 3>> positions, Array<double, nb::shape<3, 3>> cell,
-          Vector<std::int32_t> species, Vector<std::int64_t> first, Vector<std::int32_t> index,
-          Array<std::int32_t, nb::shape<-1, 3>> shift, Output<double, nb::shape<-1, -1>> out, bool forces,
-          int n_threads) {
-    const std::size_t n = positions.shape(0), n_rows = forces ? 7 + 3 * n : 1;
-    check_frame(self, n, species, first, index, shift);
-    require(out.shape(0) == n_rows, "out must have " + std::to_string(n_rows) + " rows, found " +
-                                        std::to_string(out.shape(0)));
-    require(std::int64_t(out.shape(1)) >= self.plan().view().n_columns,
-            "out must have at least n_columns = " + std::to_string(self.plan().view().n_columns) + " columns, found " +
-                std::to_string(out.shape(1)));
+void rows(const DesignRows& self, Positions positions, Cell cell, Vector<std::int32_t> species,
+          Vector<std::int64_t> first, Vector<std::int32_t> index, Shifts shift, Output<double, nb::shape<-1, -1>> out,
+          bool forces, int n_threads) {
+    const auto& view = self.plan().view();
+    const AtomsView atoms = atoms_view(positions, cell, species, first, index, shift, view.n_species);
+    check_indices(atoms);
+    const std::size_t n_rows = forces ? 7 + 3 * positions.shape(0) : 1;
+    require(out.shape(0) == n_rows, "out has " + std::to_string(out.shape(0)) + " rows; it needs " +
+                                        std::to_string(n_rows) + (forces ? " (1 + 3 n_atoms + 6)" : " without forces"));
+    require(out.shape(1) >= std::size_t(view.n_columns), "out has " + std::to_string(out.shape(1)) +
+                                                             " columns; it needs at least n_columns = " +
+                                                             std::to_string(view.n_columns));
     require(n_threads >= 1, "n_threads must be at least 1, found " + std::to_string(n_threads));
-    const DesignFrame frame{int(n),       positions.data(), cell.data(), species.data(),
-                            first.data(), index.data(),     shift.data()};
     double* to = out.data();
     const std::int64_t stride = std::int64_t(out.shape(1));
-    nb::gil_scoped_release release;
-    self.rows(frame, forces, to, stride, n_threads);
+    nb::gil_scoped_release released;
+    self.rows(atoms, forces, to, stride, n_threads);
 }
 
 nb::dict statistics(const DesignRows& self) {
-    nb::list channels, products, slots, slopes;
+    std::vector<int> channels, products, slopes;
+    std::vector<std::size_t> slots;
     std::size_t bytes = 0;
-    for (const auto& centre : self.plan().centres()) {
-        std::size_t n_slots = 0;
-        for (const auto& pair : centre.pairs) n_slots += pair.slot_offset.size();
-        channels.append(centre.view.n_channels);
-        products.append(centre.node_left.size());
-        slots.append(n_slots);
-        slopes.append(centre.slopes.count());
-        bytes += centre.bytes();
+    for (const lacemaker::CentrePlan& c : self.plan().centres()) {
+        channels.push_back(c.view.n_channels);
+        products.push_back(int(c.node_left.size()));
+        slopes.push_back(c.view.slopes.count);
+        slots.push_back(0);
+        for (const lacemaker::PairPlan& p : c.pairs) slots.back() += p.slot_offset.size();
+        bytes += c.bytes();
     }
-    nb::dict out;
-    out["isa"] = lacemaker::isa_name(self.isa());
-    out["lanes"] = self.lanes();
-    out["channels"] = channels;
-    out["stored_products"] = products;
-    out["slots"] = slots;
-    out["distinct_slopes"] = slopes;
-    out["bytes"] = bytes;
-    return out;
+    nb::dict d;
+    d["n_a"] = channels;
+    d["stored_products"] = products;
+    d["slots"] = slots;
+    d["distinct_slopes"] = slopes;
+    d["isa"] = lacemaker::isa_name(self.isa());
+    d["lanes"] = self.lanes();
+    d["bytes"] = bytes;
+    return d;
 }
 
 }  // namespace
@@ -101,9 +95,11 @@ void bind_design(nb::module_& m) {
         .def("rows", &rows, "positions"_a.noconvert(), "cell"_a.noconvert(), "species"_a.noconvert(),
              "first"_a.noconvert(), "index"_a.noconvert(), "shift"_a.noconvert(), "out"_a.noconvert(), nb::kw_only(),
              "forces"_a = true, "n_threads"_a = 1,
-             "Fill out (1 + 3 n_atoms + 6, >= n_columns): energy, forces -dB/dx, virial -dB/d eps (xx yy zz yz xz xy).\n"
-             "With forces=False, out has one row. Columns behind n_columns are left alone.")
+             "Fill out (1 + 3 n_atoms + 6, >= n_columns): energy, forces -dB/dx (1/Å), virial -dB/d eps (xx yy zz yz xz "
+             "xy).\nWith forces=False, out has the energy row only. Columns behind n_columns are left alone. Fastest if "
+             "rows start on\ncache lines and are not a multiple of 512 bytes apart. The list may hold pairs beyond the "
+             "cutoff.")
         .def("statistics", &statistics,
-             "Per centre: A channels in use, stored products, entries of dB/dA, distinct ones; memory in bytes.")
+             "Per centre: A functions and pair functions in use, stored products, non-zero dB/dA, distinct ones; bytes.")
         .def_prop_ro("n_columns", [](const DesignRows& self) { return self.plan().view().n_columns; });
 }

@@ -10,6 +10,7 @@ namespace nb = nanobind;
 void bind_tables(nb::module_& m);
 void bind_evaluator(nb::module_& m);
 void bind_design(nb::module_& m);
+void bind_messages(nb::module_& m);
 
 NB_MODULE(_core, m) {
     m.doc() = "Compiled kernels of lacemaker.";
@@ -27,5 +28,8 @@ NB_MODULE(_core, m) {
 #endif
 #ifdef LACEMAKER_DESIGN
     bind_design(m);
+#endif
+#ifdef LACEMAKER_MESSAGES
+    bind_messages(m);
 #endif
 }

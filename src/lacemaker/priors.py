@@ -1,8 +1,8 @@
 """How smooth we believe the energy to be: positive damping factors γ, one per basis function.
 
-A prior says c ~ N(0, σ₀² Γ⁻²), Γ = diag γ: functions of high n and l have small coefficients. Solvers work in Γc, whose
-prior is the identity, so that any prior goes with any solver and a change of prior needs no new rows (Darby et al.,
-arXiv 2601.15072; definitions: ACEpotentials ``src/models/smoothness_priors.jl``).
+A prior says c ~ N(0, σ₀² Γ⁻²), Γ = diag γ: functions of high n and l have small coefficients. Solvers work
+in Γc, whose prior is the identity, so that any prior goes with any solver and a change of prior needs no
+new rows (Darby et al., arXiv 2601.15072; definitions: ACEpotentials ``src/models/smoothness_priors.jl``).
 
 γ depends on the (n, l) of a function's channels only, n from 1 and *not* folded with the species, so that
 all elements are damped alike. A pair function is one channel with l = 0. One-body energies are never damped.
@@ -36,8 +36,8 @@ class Prior(BaseModel, ABC):
     Parameters
     ----------
     cap : float
-        γ above ``cap`` times the smallest are set to that: beyond it columns vanish in round-off, and exponential
-        families would overflow (10¹² by default).
+        γ above ``cap`` times the smallest are set to that: beyond it columns vanish in round-off, and
+        exponential families would overflow (10¹² by default).
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -119,8 +119,8 @@ def parse_prior(value: Any) -> Prior:
     Raises
     ------
     ConfigError
-        On an unknown kind. Unknown or impossible parameters raise pydantic's ``ValidationError``, a ``ValueError``
-        that names the field.
+        On an unknown kind. Unknown or impossible parameters raise pydantic's ``ValidationError``, a
+        ``ValueError`` that names the field.
     """
     if isinstance(value, Prior):
         return value

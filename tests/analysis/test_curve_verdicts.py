@@ -71,12 +71,12 @@ def test_one_bottom_and_a_steep_wall_are_sane():
 
 
 def test_a_hole_under_compression_is_found_and_does_not_become_the_bottom():
-    scan = volume_scan(lambda s: equation_of_state(s) - 400 * max(0.0, 0.85 - s), "fcc", 20.0)
+    scan = volume_scan(lambda s: equation_of_state(s) - 400 * max(0.0, 0.82 - s), "fcc", 20.0)
     assert scan.hole
     assert not scan.sane
     assert scan.v0 == pytest.approx(20.0, rel=0.02)
-    assert scan.rises_to == pytest.approx(0.85**3, abs=0.03)
-    assert "HOLE: below V/V0 = 0.6" in scan.verdict
+    assert scan.rises_to == pytest.approx(0.82**3, abs=0.03)
+    assert "HOLE: below V/V0 = 0.5" in scan.verdict
     assert scan.to_dict()["hole"] is True
 
 
@@ -93,6 +93,14 @@ def test_a_second_phase_within_reach_is_counted():
     scan = volume_scan(lambda s: equation_of_state(s) - 2.0 * np.exp(-((s - 0.85) ** 2) / 1e-3), "sc", 20.0)
     assert scan.n_minima == 2
     assert "2 minima where one is expected" in scan.verdict
+
+
+def test_a_collapsed_minimum_is_no_crystal():
+    scan = volume_scan(lambda s: equation_of_state(s + 0.3), "fcc", 20.0)
+    assert scan.collapsed
+    assert scan.hole
+    assert not scan.sane
+    assert "HOLE: the structure collapses" in scan.verdict
 
 
 def test_a_structure_that_does_not_bind_is_called_so():

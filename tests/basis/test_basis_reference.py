@@ -58,7 +58,7 @@ def test_every_function_is_invariant(name):
 def test_functions_are_linearly_independent_on_random_environments(basis):
     rng = np.random.default_rng(5)
     values = []
-    for _ in range(3 * basis.n_functions):
+    for _ in range(2 * basis.n_functions):
         vectors, species = random_environment(rng, int(rng.integers(3, 10)), basis.n_elements, 1.2, 5.5)
         values.append(site_values(basis, vectors, species, int(rng.integers(basis.n_elements))))
     values = np.array(values) / np.linalg.norm(values, axis=0)

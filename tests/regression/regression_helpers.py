@@ -72,7 +72,7 @@ def labelled(
     config_types: tuple[str, ...] = ("solid", "liquid"),
     seed: int = 0,
 ) -> list[Frame]:
-    """Structures whose labels follow known coefficients, with noise per row (energy/√N, forces, virial/√N)."""
+    """Structures labelled by known coefficients, with noise per row (energy/√N, forces, virial/√N)."""
     rng = np.random.default_rng(seed)
     theta = np.zeros(source.n_functions) if coefficients is None else coefficients
     energies = np.zeros(len(source.elements)) if e0 is None else e0

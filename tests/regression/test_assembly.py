@@ -1,4 +1,4 @@
-"""However the chunks are cut, distributed, interrupted or damaged, the system is the same and nothing is done twice."""
+"""However chunks are cut, distributed, interrupted or damaged: same system, and nothing is done twice."""
 
 import errno
 import multiprocessing
@@ -38,7 +38,7 @@ def assert_same(a, b):
 
 def test_chunks_partition_the_frames_and_keep_groups_apart(small_chunks):
     folds = np.arange(60) % 2
-    plan = chunks.plan_chunks(FRAMES, folds, 15)
+    plan = chunks.plan_chunks(FRAMES, [frame.config_type for frame in FRAMES], folds, 15)
     assert sorted(i for chunk in plan for i in chunk.frames) == list(range(60))
     assert len(plan) > 8
     for chunk in plan:
@@ -109,7 +109,7 @@ def test_a_killed_fit_resumes_without_repeating_a_finished_chunk(small_chunks, t
     assert finished > 0
     killer.unlink()
     resumed = assemble(source, frames, workdir=work)
-    plan = chunks.plan_chunks(frames, np.zeros(61, dtype=int), 15)
+    plan = chunks.plan_chunks(frames, [frame.config_type for frame in frames], np.zeros(61, dtype=int), 15)
     assert resumed.metadata["n_chunks_resumed"] == finished
     assert made(log) == sum(len(chunk.frames) for chunk in plan) - sum(
         len(chunk.frames) for chunk in plan[:finished]
@@ -218,6 +218,21 @@ def test_impossible_requests_are_named(arguments, error, message):
     frames = arguments.pop("frames", FRAMES)
     with pytest.raises(error, match=message):
         assemble(SOURCE, frames, **arguments)
+
+
+def test_groups_can_be_named_by_anything_a_structure_has():
+    by_size = assemble(SOURCE, FRAMES, group_by=lambda frame: f"{len(frame.numbers)} atoms")
+    assert by_size.config_types == ("2 atoms", "3 atoms", "4 atoms", "5 atoms", "6 atoms")
+    pooled = assemble(SOURCE, FRAMES, group_by=lambda frame: "all")
+    np.testing.assert_allclose(pooled.weighted().array, assemble(SOURCE, FRAMES).weighted().array, atol=1e-11)
+    with pytest.raises(ConfigError, match="'solid', which no structure has"):
+        pooled.with_weights({"solid": {"energy": 1.0}})
+
+
+def test_a_system_beyond_memory_is_refused_before_it_is_made(monkeypatch):
+    monkeypatch.setattr("lacemaker.regression.assembly.memory_limit", lambda: 1000)
+    with pytest.raises(ConfigError, match=r"would not fit into memory.*for 2 groups.*pool config_types"):
+        assemble(SOURCE, FRAMES)
 
 
 def test_rows_that_are_not_finite_name_their_structure():

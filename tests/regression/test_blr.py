@@ -20,7 +20,7 @@ KINDS = ("energy", "forces", "virial")
 
 
 def brute_force(noise: dict[str, float], prior_scale: float, e0: np.ndarray | None) -> float:
-    """Log density of the weighted rows from their full covariance matrix; a flat prior on E0 if none is given."""
+    """Log density of the weighted rows from their full covariance; a flat prior on E0 if none is given."""
     w = row_weights(STACKED, WEIGHTS)
     rows, one = w[:, None] * STACKED.basis / GAMMA, w[:, None] * STACKED.one_body
     target = w * STACKED.target

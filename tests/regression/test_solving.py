@@ -12,6 +12,7 @@ from lacemaker.regression import BLR, QR, assemble, parse_solver, solve, solver_
 from lacemaker.structures import ReferenceEnergies
 
 SOURCE = SyntheticRows()
+SHIFT = np.array([1000.0, -500.0])
 THETA, E0 = np.linspace(-1, 1, 12), np.array([-2.0, 3.0])
 FRAMES = labelled(SOURCE, 40, coefficients=THETA, e0=E0)
 STACKED = stack(SOURCE, FRAMES)
@@ -60,10 +61,10 @@ def test_given_e0_equals_subtracting_it_from_the_labels(solver):
 
 @pytest.mark.parametrize("solver", [QR(), BLR(), BLR(noise="per_quantity", tolerance=1e-8)])
 def test_fitted_e0_does_not_depend_on_where_the_energies_are_measured_from(solver):
-    moved = labelled(SOURCE, 40, coefficients=THETA, e0=E0 + [1000.0, -500.0])
+    moved = labelled(SOURCE, 40, coefficients=THETA, e0=E0 + SHIFT)
     here, there = solve(SYSTEM, solver=solver), solve(assemble(SOURCE, moved), solver=solver)
     np.testing.assert_allclose(there.coefficients, here.coefficients, rtol=1e-5, atol=1e-7)
-    np.testing.assert_allclose(there.e0, here.e0 + [1000.0, -500.0], atol=1e-6)
+    np.testing.assert_allclose(there.e0, here.e0 + SHIFT, atol=1e-6)
 
 
 def test_blr_with_given_e0_at_the_fitted_values_agrees_on_the_coefficients():
@@ -73,8 +74,10 @@ def test_blr_with_given_e0_at_the_fitted_values_agrees_on_the_coefficients():
 
 
 def test_compositions_that_do_not_fix_e0_are_reported_and_fitted():
-    frames = [make_frame(i, numbers=[1, 1, 8], positions=np.random.default_rng(i).random((3, 3)), energy=7.0 + i)
-              for i in range(30)]  # fmt: skip
+    rng = np.random.default_rng(0)
+    frames = [
+        make_frame(i, numbers=[1, 1, 8], positions=rng.random((3, 3)), energy=7.0 + i) for i in range(30)
+    ]
     system = assemble(SOURCE, frames)
     with pytest.warns(LacemakerWarning, match=r"fix 1 of 2 combinations.*Add isolated atoms"):
         fit = solve(system)

@@ -165,12 +165,12 @@ def test_scripts_and_styles_are_inlined_unescaped(potential):
     assert "&#34;" not in html.split("<script>")[1]
 
 
-def table_with(forces_mae, n=100, groups=()):
+def table_with(forces_mae, n=100, groups=(), energy_rmse=1.0):
     """An error table with given force MAEs by group."""
     from lacemaker.analysis.errors import ErrorTable, GroupErrors
 
     def row(value):
-        return GroupErrors(n, n, n, n, n, 1.0, 1.0, value, value, 1.0, 1.0, 1.0, 1.0)
+        return GroupErrors(n, n, n, n, n, 1.0, energy_rmse, value, value, 1.0, 1.0, 1.0, 1.0)
 
     return ErrorTable({**{name: row(value) for name, value in groups}, "total": row(forces_mae)})
 
@@ -190,6 +190,26 @@ def test_advice_on_errors():
     odd = advise(train=table_with(0.1), test=table_with(0.1, groups=[("liquid", 0.4), ("bulk", 0.05)]))
     assert [text for _, text in odd if "'liquid'" in text]
     assert not [text for _, text in odd if "'bulk'" in text]
+
+
+def test_outliers_are_pointed_out():
+    texts = [a.text for a in judge_errors({"train": table_with(0.1, energy_rmse=30.0)})]
+    assert any(
+        "A few structures dominate the train energy errors (RMSE 30.0, MAE 1.00" in text for text in texts
+    )
+    assert not [a for a in judge_errors({"train": table_with(0.1)}) if "dominate" in a.text]
+
+
+def test_the_worst_structures_by_force_and_by_energy_are_listed(potential):
+    data = frames(30, 4)
+    good = labelled("test", potential, data, noise=1e-4)
+    energy, forces = good.predictions.energy.copy(), list(good.predictions.forces)
+    energy[7] += 5.0
+    forces[11] = forces[11] + 3.0
+    bad = Predictions(energy, tuple(forces), good.predictions.virial)
+    worst = LabelledSet("test", data, bad, error_table(potential, data, bad)).worst(by_force=1, by_energy=1)
+    assert worst[0].largest_force_error == pytest.approx(3.0 * 3**0.5, rel=1e-3)
+    assert worst[1].energy_error == pytest.approx(5.0 / 3, rel=1e-3)
 
 
 def test_the_worst_news_comes_first():

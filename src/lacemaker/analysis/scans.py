@@ -22,9 +22,7 @@ MINIMUM_PROMINENCE = 0.020  # eV/atom
 STRONGEST = 0.55  # smallest linear scale: 17 % of the volume
 WIDEST = 1.30  # largest linear scale: 220 % of the volume
 REACHABLE = 5.0  # eV/atom; no simulation climbs higher
-ORDINARY = (
-    0.25  # of the scan (linear scale 0.74, 40 % of the volume): minima from here on count as the crystal
-)
+ORDINARY = 0.8  # linear scale below which a minimum is a collapse, not a crystal
 LATTICES = ("diamond", "fcc", "bcc", "sc")
 # nearest-neighbour distance in units of the cubic lattice constant
 _BOND = {
@@ -56,6 +54,8 @@ class VolumeScan:
         Energy (eV per atom above `e0`) at `rises_to`: what it takes to get into whatever lies beyond.
     beyond : float
         Lowest energy (eV per atom above `e0`) at stronger compression than `rises_to`.
+    collapsed : bool
+        There is no minimum but at less than half of the reference volume.
     """
 
     name: str
@@ -67,6 +67,7 @@ class VolumeScan:
     rises_to: float
     barrier: float
     beyond: float
+    collapsed: bool = False
 
     @property
     def monotonic(self) -> bool:
@@ -76,12 +77,12 @@ class VolumeScan:
     @property
     def hole(self) -> bool:
         """A deeper energy or a low barrier waits under compression: simulations may fall in."""
-        return not self.monotonic and (self.barrier < REACHABLE or self.beyond < 0.0)
+        return self.collapsed or (not self.monotonic and (self.barrier < REACHABLE or self.beyond < 0.0))
 
     @property
     def sane(self) -> bool:
-        """One bottom, and compression costs energy as far as scanned."""
-        return self.n_minima == 1 and self.monotonic
+        """One bottom, and no way down under compression that a simulation could take."""
+        return self.n_minima == 1 and not self.hole
 
     @property
     def verdict(self) -> str:
@@ -90,6 +91,8 @@ class VolumeScan:
         if self.n_minima == 0:
             return f"{bottom}; no minimum inside the scanned range: the structure does not bind"
         extra = f"; {self.n_minima} minima where one is expected" if self.n_minima > 1 else ""
+        if self.collapsed:
+            return f"{bottom}; HOLE: the structure collapses, there is no minimum at an ordinary density"
         if self.hole:
             return (
                 f"{bottom}; HOLE: below V/V0 = {self.rises_to:.2f} compression lowers the energy, behind a "
@@ -139,7 +142,8 @@ def volume_scan(
     energy = np.array([energy_per_atom(float(s)) for s in scale])
     volume = reference_volume * scale**3
     minima = local_minima(energy, MINIMUM_PROMINENCE)
-    bottom = _bottom(energy, minima)
+    ordinary = minima[scale[minima] >= ORDINARY]
+    bottom = _lowest(energy, ordinary if ordinary.size else minima)
     reached = rises_down_to(volume, energy, bottom)
     top = int(np.searchsorted(volume, reached))
     e0 = float(energy[bottom])
@@ -153,16 +157,13 @@ def volume_scan(
         rises_to=reached / float(volume[bottom]),
         barrier=float(energy[top]) - e0,
         beyond=float(np.min(energy[: top + 1])) - e0,
+        collapsed=bool(minima.size and not ordinary.size),
     )
 
 
-def _bottom(energy: np.ndarray, minima: np.ndarray) -> int:
-    """The lowest true minimum at an ordinary density; never a hole at the compressed end."""
-    if not minima.size:
-        return int(np.argmin(energy))
-    ordinary = minima[minima >= ORDINARY * len(energy)]
-    chosen = ordinary if ordinary.size else minima
-    return int(chosen[np.argmin(energy[chosen])])
+def _lowest(energy: np.ndarray, among: np.ndarray) -> int:
+    """Index of the lowest energy among some indices, or of all where there are none."""
+    return int(among[np.argmin(energy[among])]) if among.size else int(np.argmin(energy))
 
 
 def prototypes(elements: Sequence[str], bond: Callable[[str, str], float]) -> dict[str, Atoms]:

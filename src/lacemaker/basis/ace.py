@@ -6,12 +6,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 from functools import cached_property
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
 from lacemaker.basis import tables
-from lacemaker.basis.arguments import resolve
 from lacemaker.basis.centre import CentreBasis, build_centre
 from lacemaker.basis.envelopes import Envelope, XEnvelope
 from lacemaker.basis.messages import basis_error
@@ -19,8 +18,10 @@ from lacemaker.basis.pair import PairBasis, PairColumns, pair_columns
 from lacemaker.basis.radial import Jacobi, RadialBasis
 from lacemaker.basis.repulsion import ZBL
 from lacemaker.basis.sizes import BasisCounts, count_basis
-from lacemaker.basis.spec import BasisSpec, read_spec
 from lacemaker.basis.transforms import Agnesi, Transform
+
+if TYPE_CHECKING:
+    from lacemaker.basis.spec import BasisSpec
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,6 +112,8 @@ class ACEBasis:
         pair: PairBasis | None = PairBasis(),  # noqa: B008
         repulsion: ZBL | None = None,
     ) -> None:
+        from lacemaker.basis.arguments import resolve  # imports pydantic
+
         self._set(
             resolve(
                 elements, correlation_order, max_degree, cutoff=cutoff, level_rule=level_rule, wl=wl, r0=r0,
@@ -119,7 +122,7 @@ class ACEBasis:
             )
         )  # fmt: skip
 
-    def _set(self, spec: BasisSpec) -> None:
+    def _set(self, spec: "BasisSpec") -> None:
         built: dict[tuple[Fraction, ...], CentreBasis] = {}
         for degrees in spec.degrees:  # centres of equal degrees share their arrays
             if degrees not in built:
@@ -127,7 +130,7 @@ class ACEBasis:
         many_body = tuple(built[degrees] for degrees in spec.degrees)
         self.__dict__.update(specification=spec, many_body=many_body)
 
-    specification: BasisSpec
+    specification: "BasisSpec"
     many_body: tuple[CentreBasis, ...]
 
     def __setattr__(self, name: str, value: object) -> None:
@@ -164,6 +167,8 @@ class ACEBasis:
         BasisError
             when the specification is incomplete, altered beyond sense or from a newer version.
         """
+        from lacemaker.basis.spec import read_spec
+
         basis = cls.__new__(cls)
         basis._set(read_spec(spec))
         return basis

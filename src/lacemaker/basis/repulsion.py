@@ -1,7 +1,7 @@
 """Short-range repulsion: a ZBL core under the fit.
 
-The core is a fixed baseline (targets of the fit are labels minus baseline). See `lacemaker.basis.restraint` for the
-rows that keep the fitted part from digging holes where no data reach.
+The core is a fixed baseline (targets of the fit are labels minus baseline). See `lacemaker.basis.restraint`
+for the rows that keep the fitted part from digging holes where no data reach.
 """
 
 from dataclasses import dataclass

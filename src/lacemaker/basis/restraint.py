@@ -1,9 +1,10 @@
 """Restraint rows that hold close atoms repulsive where no data reach.
 
-A fit is free to do anything inside the shortest distance of its data: dimers may stay repulsive while a compressed
-crystal, where many neighbours come close at once, falls into a hole of a hundred eV. The restraint therefore lists,
-for every pair of elements, dimers *and* compressed crystals with their ZBL energies as rough targets. Each target
-comes with a tolerance in proportion to it, so the rows say "strongly repulsive, about this much" and no more.
+A fit is free to do anything inside the shortest distance of its data: dimers may stay repulsive while a
+compressed crystal, where many neighbours come close at once, falls into a hole of a hundred eV. The restraint
+therefore lists, for every pair of elements, dimers *and* compressed crystals with their ZBL energies as rough
+targets. Each target comes with a tolerance in proportion to it, so the rows say "strongly repulsive, about
+this much" and no more.
 """
 
 from collections.abc import Iterator
@@ -48,10 +49,10 @@ class RestraintStructure:
     positions, cell, pbc
         (n_atoms, 3) Å, (3, 3) Å (rows are lattice vectors, zeros for a dimer), (3,) bool.
     energy
-        Rough target for the energy of all atoms minus that of free atoms, eV; a ZBL baseline is included in it.
+        Rough target for the energy of all atoms minus that of free atoms, eV, any ZBL baseline included.
     tolerance
-        Standard deviation granted to the target, eV. In a weighted fit with noise sigma (of a row of weight 1) the
-        row's factor is sigma / tolerance.
+        Standard deviation granted to the target, eV. In a weighted fit with noise sigma (rows of weight 1)
+        the row's factor is sigma / tolerance.
     """
 
     name: str

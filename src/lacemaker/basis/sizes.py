@@ -60,12 +60,12 @@ class BasisCounts:
         orders = len(self.centres[0].by_order)
         header = ["centre", *(f"{nu + 1}-body" for nu in range(1, orders + 1)), "pair", "total"]
         header += ["A", "AA", "l max", "n max"]
-        rows = [
+        rows: list[list[Any]] = [
             [c.element, *c.by_order, c.n_pair, c.n_functions, c.n_a, c.n_products, c.l_max, c.n_max]
             for c in self.centres
         ]
         if len(rows) > 1:
-            sums: list[Any] = [sum(column) for column in list(zip(*rows, strict=True))[1 : orders + 3]]
+            sums = [sum(row[k] for row in rows) for k in range(1, orders + 3)]
             rows.append(["all", *sums, "", "", "", ""])
         table = [[str(x) for x in row] for row in [header, *rows]]
         widths = [max(len(row[i]) for row in table) for i in range(len(header))]

@@ -15,7 +15,7 @@ from typing import Annotated, Any
 import typer
 
 from lacemaker import __version__
-from lacemaker.cli import bench, check, demo, evaluate, fit, info, init, report
+from lacemaker.cli import bench, check, demo, evaluate, fit, info, init, lammps, report, train
 from lacemaker.cli.codes import INTERRUPTED, OK, TERMINATED, USER_ERROR
 from lacemaker.errors import LacemakerError, LacemakerWarning
 
@@ -36,12 +36,14 @@ for verb in (
     init.init,
     check.check,
     fit.fit,
+    train.train,
     evaluate.evaluate,
     info.info,
     report.report,
     bench.bench,
 ):
     app.command()(verb)
+app.add_typer(lammps.lammps)
 
 
 def _show_version(asked: bool) -> None:
@@ -115,6 +117,9 @@ def _guarded(call: Callable[[], Any], show_traceback: bool) -> int:
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Entry point of the command ``lace``; returns the exit code."""
+    for stream in (sys.stdout, sys.stderr):
+        if hasattr(stream, "reconfigure"):
+            stream.reconfigure(errors="replace")  # a terminal without Å still gets its tables
     given = list(sys.argv[1:] if arguments is None else arguments)
     show_traceback = "--traceback" in given
     given = [argument for argument in given if argument != "--traceback"]

@@ -56,7 +56,7 @@ class DataConfig(Section):
     seed: int = Field(default=0, description="Of the split.")
     split_by: Literal["auto", "frame", "config_type", "file", "label"] = Field(
         default="auto",
-        description="What a split keeps together. `label`: the file's own train and test; `auto`: that or `frame`.",
+        description="What stays together. `label`: the file's train and test; `auto`: that, else `frame`.",
     )
     keys: Keys = Field(default_factory=Keys)
     stress: StressConvention = Field(default_factory=StressConvention)

@@ -17,7 +17,16 @@ from lacemaker.regression.rows import RowSource, row_blocks
 from lacemaker.regression.triangular import Group, GroupKey
 from lacemaker.structures import Frame
 
-__all__ = ["Chunk", "ChunkResult", "chunk_hash", "plan_chunks", "reduce_chunk", "single_blas_thread"]
+__all__ = [
+    "Chunk",
+    "ChunkResult",
+    "chunk_hash",
+    "count_rows",
+    "plan_chunks",
+    "reduce_chunk",
+    "single_blas_thread",
+    "system_bytes",
+]
 
 ROWS_PER_COLUMN = 4  # rows of a chunk per column: merging its triangle then costs under a tenth of making it
 MIN_ROWS = 4096
@@ -43,25 +52,31 @@ class ChunkResult:
     seconds_qr: float
 
 
-def count_rows(frame: Frame) -> int:
-    """Rows a structure gives."""
-    n_forces = 3 * len(frame.numbers) if frame.forces is not None else 0
-    return (frame.energy is not None) + n_forces + (6 if frame.virial is not None else 0)
+def count_rows(frames: Sequence[Frame]) -> dict[str, int]:
+    """Rows that structures give, by kind."""
+    counts = {
+        "energy": sum(frame.energy is not None for frame in frames),
+        "forces": sum(3 * len(frame.numbers) for frame in frames if frame.forces is not None),
+        "virial": sum(6 for frame in frames if frame.virial is not None),
+    }
+    return {kind: count for kind, count in counts.items() if count}
 
 
-def plan_chunks(frames: Sequence[Frame], folds: NDArray[np.integer], n_columns: int) -> tuple[Chunk, ...]:
-    """Cut the structures into chunks of one (config_type, fold) and nearly equal numbers of rows.
+def plan_chunks(
+    frames: Sequence[Frame], names: Sequence[str], folds: NDArray[np.integer], n_columns: int
+) -> tuple[Chunk, ...]:
+    """Cut the structures into chunks of one (group name, fold) and nearly equal numbers of rows.
 
     The plan depends on the data and the number of columns alone, never on the executor or the number of
     workers, so that a fit is the same to the last bit however it was distributed.
     """
     members: dict[tuple[str, int], list[int]] = {}
-    for index, frame in enumerate(frames):
-        members.setdefault((frame.config_type, int(folds[index])), []).append(index)
+    for index in range(len(frames)):
+        members.setdefault((names[index], int(folds[index])), []).append(index)
     target = max(ROWS_PER_COLUMN * n_columns, MIN_ROWS)
     chunks = []
     for (config_type, fold), indices in members.items():
-        rows = np.array([count_rows(frames[i]) for i in indices], dtype=np.int64)
+        rows = np.array([sum(count_rows([frames[i]]).values()) for i in indices], dtype=np.int64)
         total = int(rows.sum())
         n_chunks = max(1, round(total / target))
         centres = np.cumsum(rows) - rows / 2
@@ -71,6 +86,18 @@ def plan_chunks(frames: Sequence[Frame], folds: NDArray[np.integer], n_columns: 
             chunk = Chunk(config_type, fold, tuple(indices[i] for i in chosen), int(rows[chosen].sum()))
             chunks.append(chunk)
     return tuple(chunks)
+
+
+def system_bytes(frames: Sequence[Frame], chunks: Sequence[Chunk], n_columns: int) -> int:
+    """Bytes of the triangular system that chunks will merge into."""
+    totals: dict[tuple[str, str, int], int] = {}
+    for chunk in chunks:
+        for kind, count in count_rows([frames[i] for i in chunk.frames]).items():
+            key = (kind, chunk.config_type, chunk.fold)
+            totals[key] = totals.get(key, 0) + count
+    copies = {"energy": 2, "forces": 1, "virial": 2}  # as fitted, and per atom
+    rows = sum(copies[kind] * min(count, n_columns) for (kind, _, _), count in totals.items())
+    return rows * n_columns * np.dtype(np.float64).itemsize
 
 
 def chunk_hash(fingerprint: str, frame_hashes: Sequence[str]) -> str:

@@ -1,4 +1,4 @@
-"""Running chunks on any executor, keeping the finished ones on disk, merging them in the order of the plan."""
+"""Running chunks on any executor, keeping finished ones on disk, merging them in the order of the plan."""
 
 import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -10,18 +10,19 @@ from typing import Any, NamedTuple
 from lacemaker.errors import ConfigError, FileFormatError, SolverError
 from lacemaker.regression.chunks import Chunk, ChunkResult, chunk_hash, reduce_chunk, single_blas_thread
 from lacemaker.regression.factor import Accumulator
+from lacemaker.regression.resources import available_cores
 from lacemaker.regression.rows import RowSource
 from lacemaker.regression.storage import load_groups, save_groups
 from lacemaker.regression.triangular import Group, GroupKey
 from lacemaker.structures import Frame
 
-__all__ = ["Merger", "Pool", "Store", "available_cores", "reduce_all", "worker_pool"]
+__all__ = ["Merger", "Pool", "Store", "reduce_all", "worker_pool"]
 
 _RESCUE_SECONDS = 60.0  # after a failure, how long chunks already running may take to be kept
 
 
 class Pool(NamedTuple):
-    """Where chunks run, and how many to keep in flight (their results wait in memory to be merged in order)."""
+    """Where chunks run, and how many to keep in flight (results wait in memory to be merged in order)."""
 
     submit: Callable[..., Future[Any]]
     window: int
@@ -70,7 +71,7 @@ class Store:
 
 
 class Merger:
-    """Merges results in the order of the plan, in which chunks of one (config_type, fold) follow each other."""
+    """Merges results in the order of the plan, where chunks of one (config_type, fold) follow each other."""
 
     def __init__(self, n_columns: int) -> None:
         self._n_columns = n_columns
@@ -141,16 +142,6 @@ def worker_pool(executor: Executor | None, n_threads: int | None) -> Iterator[Po
             yield Pool(threads.submit, count + 1)
         finally:
             threads.shutdown(wait=True, cancel_futures=True)
-
-
-def available_cores() -> int:
-    """Cores this process may use: OMP_NUM_THREADS if set, else its CPU affinity."""
-    wish = os.environ.get("OMP_NUM_THREADS", "")
-    if wish.isdigit() and int(wish) > 0:
-        return int(wish)
-    if hasattr(os, "sched_getaffinity"):
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1
 
 
 def reduce_all(
@@ -224,6 +215,6 @@ def _worker_died(error: BaseException, store: Store) -> SolverError:
         else "Give workdir to be able to resume"
     )
     return SolverError(
-        f"A worker process died while it made rows. Found: {error or type(error).__name__}. The usual cause is "
-        f"memory: use fewer workers or a smaller basis. {what}."
+        f"A worker process died while it made rows. Found: {error or type(error).__name__}. The usual cause "
+        f"is memory: use fewer workers or a smaller basis. {what}."
     )

@@ -1,6 +1,5 @@
 """What a fit will need, before it starts: rows, columns, memory and time."""
 
-import os
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
@@ -9,10 +8,10 @@ from typing import Any
 import numpy as np
 
 from lacemaker.errors import DataError
-from lacemaker.regression.chunks import plan_chunks, single_blas_thread
-from lacemaker.regression.distribution import available_cores
+from lacemaker.regression.chunks import count_rows, plan_chunks, single_blas_thread, system_bytes
 from lacemaker.regression.factor import BLOCK_ROWS
 from lacemaker.regression.lapack import absorb_rows
+from lacemaker.regression.resources import available_cores, resident_bytes
 from lacemaker.regression.rows import BasisRows, RowSource
 from lacemaker.structures import Frame
 
@@ -73,8 +72,8 @@ class Estimate:
         kinds = ", ".join(f"{count} {kind}" for kind, count in self.rows.items())
         return (
             f"{self.n_rows} rows ({kinds}) x {self.n_columns} columns from {self.n_frames} structures\n"
-            f"memory  {self.bytes_peak / 2**20:.0f} MiB at the peak ({self.bytes_rows / 2**20:.0f} MiB of rows "
-            "are never kept)\n"
+            f"memory  {self.bytes_peak / 2**20:.0f} MiB at the peak "
+            f"({self.bytes_rows / 2**20:.0f} MiB of rows are never kept)\n"
             f"time    {self.seconds:.1f} s on {self.n_threads} threads: rows {self.seconds_rows:.1f}, "
             f"factors {self.seconds_qr:.1f}, solving {self.seconds_solve:.1f} CPU s"
         )
@@ -100,7 +99,7 @@ def estimate(basis: Any, frames: Sequence[Frame], *, n_threads: int | None = 1) 
     source = basis if isinstance(basis, RowSource) else BasisRows(basis)
     count = available_cores() if n_threads is None else n_threads
     n = len(source.elements) + source.n_functions + 1
-    rows = _count_rows(frames)
+    rows = count_rows(frames)
     n_atoms = sum(len(frame.numbers) for frame in frames)
     per_atom = _time_rows(source, frames)
     per_row, rate = _time_factor(n)
@@ -115,22 +114,13 @@ def estimate(basis: Any, frames: Sequence[Frame], *, n_threads: int | None = 1) 
         n_columns=n,
         bytes_system=system,
         bytes_rows=sum(rows.values()) * n * _FLOAT,
-        bytes_peak=_resident() + peak,
+        bytes_peak=resident_bytes() + peak,
         seconds_rows=seconds_rows,
         seconds_qr=seconds_qr,
         seconds_solve=seconds_solve,
         seconds=(seconds_rows + seconds_qr) / count + seconds_solve,
         n_threads=count,
     )
-
-
-def _count_rows(frames: Sequence[Frame]) -> dict[str, int]:
-    counts = {
-        "energy": sum(frame.energy is not None for frame in frames),
-        "forces": sum(3 * len(frame.numbers) for frame in frames if frame.forces is not None),
-        "virial": sum(6 for frame in frames if frame.virial is not None),
-    }
-    return {kind: count for kind, count in counts.items() if count}
 
 
 def _time_rows(source: RowSource, frames: Sequence[Frame]) -> float:
@@ -160,32 +150,14 @@ def _time_factor(n: int) -> tuple[float, float]:
 
 def _memory(source: RowSource, frames: Sequence[Frame], n: int, n_threads: int) -> tuple[int, int]:
     """Bytes of the finished system, and of the largest stage on top of what the process holds now."""
-    by_group: dict[tuple[str, str], int] = {}
-    for frame in frames:
-        for kind, count in _count_rows([frame]).items():
-            by_group[kind, frame.config_type] = by_group.get((kind, frame.config_type), 0) + count
-    held = {key: min(count, n) * n * _FLOAT for key, count in by_group.items()}
-    twice = sum(size for (kind, _), size in held.items() if kind != "forces")
-    system = sum(held.values()) + twice
+    names = [frame.config_type for frame in frames]
+    chunks = plan_chunks(frames, names, np.zeros(len(frames), dtype=np.int64), n)
+    system = system_bytes(frames, chunks, n)
     triangle = n * n * _FLOAT
-    kinds = len({kind for kind, _ in by_group})
+    kinds = len(count_rows(frames))
     largest = max(3 * len(frame.numbers) + 7 for frame in frames) * n * _FLOAT
     blocks = (kinds + _PER_ATOM_KINDS) * BLOCK_ROWS * n * _FLOAT
-    chunks = plan_chunks(frames, np.zeros(len(frames), dtype=np.int64), n)
     workers = min(n_threads, len(chunks))
     working = workers * (2 * triangle + blocks + largest) + (blocks + triangle if len(chunks) > 1 else 0)
     solving = (kinds + 4) * triangle
     return system, system + max(working, solving)
-
-
-def _resident() -> int:
-    """Bytes this process has in memory now."""
-    try:
-        with open("/proc/self/statm") as file:
-            return int(file.read().split()[1]) * os.sysconf("SC_PAGE_SIZE")
-    except OSError:
-        import resource
-        import sys
-
-        peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-        return peak if sys.platform == "darwin" else peak * 1024

@@ -9,10 +9,10 @@ components and ĉ the minimiser of Σ_i w_i ‖y_i - A_i c‖²,
     -2 log p(y) = Σ_i [ w_i ‖y_i - A_i ĉ‖² - N_i log w_i ] + log det H + N log 2π
     ∂/∂log w_i  =  w_i (‖y_i - A_i ĉ‖² + tr H⁻¹A_iᵀA_i) - N_i
 
-(MacKay, Neural Computation 4, 415 (1992), for one w of each sort). Everything is expressed in coordinates
-x = T (c - c₀), where TᵀT = H and ĉ = c₀ at a reference w: there the Grams of the components sum to the
-identity, so that forming them loses nothing, and an evaluation costs one Cholesky factor and inverse, K³ flops,
-without touching the rows.
+(MacKay, Neural Computation 4, 415 (1992), for one w of each sort). Everything is expressed in coordinates x
+= T (c - c₀), where TᵀT = H and ĉ = c₀ at a reference w: there the Grams of the components sum to the
+identity, so that forming them loses nothing, and an evaluation costs one Cholesky factor and inverse, K³
+flops, without touching the rows.
 """
 
 from collections.abc import Sequence
@@ -78,8 +78,8 @@ def maximise_evidence(
 ) -> EvidenceMaximum:
     """Maximise the log evidence over the log weights of the free components.
 
-    Deterministic: evaluates every start, climbs from the best by L-BFGS in log w scaled by √(N/2), in which the
-    curvature is of order one, and moves the reference when a weight has changed by more than 10⁴.
+    Deterministic: evaluates every start, climbs from the best by L-BFGS in log w scaled by √(N/2), in which
+    the curvature is of order one, and moves the reference when a weight has changed by more than 10⁴.
 
     Raises
     ------
@@ -241,8 +241,8 @@ class _Search:
         slope = self.slope(log_weights, gradient)
         if self.spent or slope > 100.0 * self._tolerance:
             return (
-                f"stopped after {self.n_evaluations} evaluations, {slope:.1e} standard deviations short of the "
-                "maximum"
+                f"stopped after {self.n_evaluations} evaluations, {slope:.1e} standard deviations short of "
+                "the maximum"
             )
         ending = f", with {' and '.join(stuck)} at the floor" if stuck else ""
         return f"converged to a maximum in {self.n_evaluations} evaluations{ending}"

@@ -69,7 +69,7 @@ class Accumulator:
         self._n_rows = 0
 
     def add(self, *pieces: Matrix) -> None:
-        """Append m rows, given as column blocks (m, k) from left to right in any memory order; they are copied."""
+        """Append m rows, given as column blocks (m, k) from left to right; they are copied."""
         n_new = len(pieces[0])
         start = 0
         while start < n_new:
@@ -146,8 +146,8 @@ def compress(rows: Matrix, n_rows: int | None = None) -> Factor:
 def merge(parts: Iterable[tuple[Factor, float]], n_columns: int) -> Factor:
     """Factor of the stacked rows of several factors, each multiplied by its weight; weight 0 leaves one out.
 
-    Associative up to round-off: (a + b) + c and a + (b + c) have the same Gram matrix and, when it is regular,
-    the same triangle. Merging two triangles costs a third of absorbing as many rows.
+    Associative up to round-off: (a + b) + c and a + (b + c) have the same Gram matrix and, when it is
+    regular, the same triangle. Merging two triangles costs a third of absorbing as many rows.
     """
     accumulator = Accumulator(n_columns)
     for factor, weight in parts:

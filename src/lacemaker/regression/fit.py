@@ -1,4 +1,4 @@
-"""What solving yields: coefficients, one-body energies, and everything worth knowing about how they came about."""
+"""What solving yields: coefficients, one-body energies, and what is worth knowing about their origin."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -61,12 +61,14 @@ class Fit:
         One-body energies, eV per atom, in the order of ``elements``.
     elements : tuple of str
     noise : mapping
-        σ of a row of weight 1 by quantity (energy and virial rows eV/√atom, forces eV/Å); a row of weight w has σ/w.
+        σ of a row of weight 1 by quantity (energy and virial rows eV/√atom, forces eV/Å); a row of weight w
+        has σ/w.
     prior_scale : float or None
         σ₀: coefficients have standard deviation σ₀/γ before the data.
     log_evidence : float or None
-        Log marginal likelihood of the *weighted* rows: compares priors, bases and noise models at equal weights.
-        ``details["log_evidence_labels"]`` refers to the unweighted rows and compares weights as well.
+        Log marginal likelihood of the *weighted* rows: compares priors, bases and noise models at equal
+        weights. ``details["log_evidence_labels"]`` refers to the unweighted rows and compares weights as
+        well.
     n_rows : int
         Rows left for noise and coefficients.
     rank : int

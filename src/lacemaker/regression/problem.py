@@ -17,7 +17,7 @@ Matrix = NDArray[np.float64]
 
 
 class Block(NamedTuple):
-    """Rows of one observation kind: [A | y] of K + 1 columns, weighted, E0 dealt with, columns divided by Γ."""
+    """Rows of one kind: [A | y] of K + 1 columns, weighted, E0 dealt with, columns divided by Γ."""
 
     kind: str
     factor: Factor
@@ -30,8 +30,8 @@ class Problem:
     Attributes
     ----------
     blocks : tuple of Block
-        One per observation kind. Their row counts are reduced by the one-body energies they determine, so that
-        N counts the degrees of freedom left for noise and coefficients.
+        One per observation kind. Their row counts are reduced by the one-body energies they determine, so
+        that N counts the degrees of freedom left for noise and coefficients.
     functions : tuple
         Quantum numbers of the K columns (for solvers that weigh cost), or empty.
     validation : callable or None
@@ -91,7 +91,8 @@ class Solution:
     rank : int
         Numerical rank.
     condition : float
-        Condition number of what was inverted (2-norm where singular values were at hand, else 1-norm estimate).
+        Condition number of what was inverted (2-norm where singular values were at hand, else 1-norm
+        estimate).
     message : str
         Why the solver stopped, in words.
     details : mapping

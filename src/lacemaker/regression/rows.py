@@ -1,13 +1,13 @@
 """Rows of the least-squares problem, one structure at a time.
 
-A row source turns a structure into its design: the derivative of every observable with respect to every basis
-coefficient, and the baseline (core repulsion) already known. :func:`row_blocks` scales the design and pairs it
-with the structure's labels:
+A row source turns a structure into its design: the derivative of every observable with respect to every
+basis coefficient, and the baseline (core repulsion) already known. :func:`row_blocks` scales the design and
+pairs it with the structure's labels:
 
-    energy  Σ_i B_k(i) / √N,   forces  -dB_k/dx,   virial  -dB_k/dε / √N   (ace-definitions, section 10)
+    energy  Σ_i B_k(i) / √N,   forces  -dB_k/dx,   virial  -dB_k/dε / √N   (the scaling of ACEpotentials)
 
-times the frame's own multipliers (:func:`lacemaker.structures.row_multipliers`). One-body columns hold the number of atoms of each element; targets are
-label - baseline, with E0 *not* subtracted.
+times the frame's own multipliers (:func:`lacemaker.structures.row_multipliers`). One-body columns hold the
+number of atoms of each element; targets are label - baseline, with E0 *not* subtracted.
 """
 
 import hashlib
@@ -97,8 +97,9 @@ def row_blocks(frame: Frame, design: Design, elements: tuple[str, ...]) -> Itera
         rows, target = design.rows[parts[kind]], label - design.baseline[parts[kind]]
         if not np.isfinite(rows.sum() + target.sum()):
             raise DataError(
-                f"{frame.source or 'A structure'}: its {kind} rows hold NaN or infinite numbers. This happens "
-                "when two atoms lie on top of each other. Remove the structure; `lace check` finds such atoms."
+                f"{frame.source or 'A structure'}: its {kind} rows hold NaN or infinite numbers. This "
+                "happens when two atoms lie on top of each other. Remove the structure; `lace check` finds "
+                "such atoms."
             )
         one_body = counts[None, :] if kind == "energy" else np.zeros((len(target), len(counts)))
         if kind != "forces":
@@ -155,7 +156,8 @@ class BasisRows:
     ) -> None:
         if engine not in ("kernel", "reference"):
             raise ConfigError(
-                f"Unknown row engine {engine!r}. Known: 'kernel' (compiled) and 'reference' (NumPy). Use 'kernel'."
+                f"Unknown row engine {engine!r}. Known: 'kernel' (compiled) and 'reference' (NumPy). "
+                "Use 'kernel'."
             )
         self._basis = basis
         self._engine = engine

@@ -1,12 +1,13 @@
 """Evidence of Bayesian ridge regression with one noise: a profile over one number, maximised globally.
 
-With singular values d of A, u = Uᵀz and λ = σ²/σ₀², the evidence of y = A c + ε, c ~ N(0, σ₀² I), ε ~ N(0, σ² I) is
-(priors-and-sparse-solvers, section 5; Bishop, *Pattern Recognition and Machine Learning*, 3.5)
+With singular values d of A, u = Uᵀz and λ = σ²/σ₀², the evidence of y = A c + ε, c ~ N(0, σ₀² I), ε ~ N(0,
+σ² I) is (Bishop, *Pattern Recognition and Machine Learning*, 3.5)
 
     -2 log p = S(λ)/σ² + Σ log(1 + d²/λ) + N log σ² + N log 2π,     S(λ) = ρ² + Σ u² λ/(d² + λ)
 
-Best for given λ is σ² = S/N. What is left is a function of log λ alone, cheap enough (K operations) to scan over
-forty decades, so that no local maximum is mistaken for the global one, and smooth enough to finish with a root search.
+Best for given λ is σ² = S/N. What is left is a function of log λ alone, cheap enough (K operations) to scan
+over forty decades, so that no local maximum is mistaken for the global one, and smooth enough to finish
+with a root search.
 """
 
 from collections.abc import Callable

@@ -1,4 +1,4 @@
-"""From a triangular system to a fit: weights, one-body energies and prior become a small problem; a solver solves it."""
+"""From a triangular system to a fit: weights, E0 and prior make a small problem; a solver solves it."""
 
 import time
 import warnings
@@ -15,6 +15,7 @@ from lacemaker.regression.elimination import OneBody, drop_one_body, eliminate_o
 from lacemaker.regression.factor import Factor
 from lacemaker.regression.fit import Fit, Posterior
 from lacemaker.regression.problem import Block, Problem, Solution
+from lacemaker.regression.restraint import calibrated
 from lacemaker.regression.solvers import BLR, Solver, parse_solver
 from lacemaker.regression.triangular import TriangularSystem
 from lacemaker.regression.weights import Weights, check_weights, plain_weights, weight_of
@@ -133,7 +134,8 @@ def _pose(
             "There is nothing to fit: every row has weight 0. "
             f"Found weights {dict(table or {})}. Give at least one quantity a positive weight."
         )
-    blocks = _calibrated(blocks)
+    if "restraint" in system.kinds:
+        blocks = calibrated(blocks)
     messages: tuple[str, ...] = ()
     if fitted:
         one_body = one_body or _no_energies(system)
@@ -177,9 +179,10 @@ def _one_body_messages(system: TriangularSystem, one_body: OneBody) -> tuple[str
     if one_body.rank == wanted:
         return ()
     return (
-        f"The one-body energies of {', '.join(system.elements)} are not all determined by the data: the compositions "
-        f"fix {one_body.rank} of {wanted} combinations. The smallest energies that fit were taken; formation "
-        "energies between other compositions may be wrong. Add isolated atoms, or give e0 as a table.",
+        f"The one-body energies of {', '.join(system.elements)} are not all determined by the data: the "
+        f"compositions fix {one_body.rank} of {wanted} combinations. The smallest energies that fit were "
+        "taken; formation energies between other compositions may be wrong. Add isolated atoms, or give e0 "
+        "as a table.",
     )
 
 

@@ -1,8 +1,9 @@
-"""Factors on disk: safetensors with one JSON header, written atomically, verified on reading, never pickled."""
+"""Factors on disk: safetensors with one JSON header, written atomically and verified on reading."""
 
 import contextlib
 import hashlib
 import json
+import math
 import os
 import tempfile
 from collections.abc import Mapping
@@ -30,7 +31,7 @@ def save_groups(path: Path, groups: tuple[Group, ...], header: Mapping[str, Any]
     LacemakerError
         When the file cannot be written, for instance because the disk is full.
     """
-    arrays = {f"{i:06d}": np.ascontiguousarray(group.factor.array) for i, group in enumerate(groups)}
+    arrays = {f"{i:06d}": _packed(group.factor) for i, group in enumerate(groups)}
     rows = [[*group.key, group.factor.n_rows, group.square_sum] for group in groups]
     text = json.dumps({**header, "format": FORMAT, "groups": rows}, sort_keys=True)
     _write(path, arrays, {_KEY: text, "digest": _digest(arrays, text)})
@@ -106,9 +107,29 @@ def load_system(path: Path) -> TriangularSystem:
 def _groups(arrays: Mapping[str, NDArray[Any]], rows: list[list[Any]]) -> tuple[Group, ...]:
     groups = []
     for array, (kind, config_type, fold, n_rows, square_sum) in zip(arrays.values(), rows, strict=True):
-        factor = Factor(np.asfortranarray(array), n_rows)
+        factor = Factor(_unpacked(array), n_rows)
         groups.append(Group(GroupKey(kind, config_type, fold), factor, square_sum))
     return tuple(groups)
+
+
+def _packed(factor: Factor) -> NDArray[Any]:
+    """Rows as they are; of a triangle the n (n + 1)/2 numbers that count, column by column."""
+    array = factor.array
+    if not factor.is_triangular:
+        return np.ascontiguousarray(array)
+    return np.concatenate([array[: j + 1, j] for j in range(array.shape[1])])
+
+
+def _unpacked(array: NDArray[Any]) -> NDArray[Any]:
+    if array.ndim == 2:
+        return np.asfortranarray(array)
+    n = (math.isqrt(8 * array.size + 1) - 1) // 2
+    triangle = np.zeros((n, n), order="F")
+    start = 0
+    for j in range(n):
+        triangle[: j + 1, j] = array[start : start + j + 1]
+        start += j + 1
+    return triangle
 
 
 def _digest(arrays: Mapping[str, NDArray[Any]], text: str) -> str:
@@ -140,5 +161,6 @@ def _write(path: Path, arrays: Mapping[str, NDArray[Any]], metadata: dict[str, s
         size = sum(array.nbytes for array in arrays.values()) / 2**20
         raise LacemakerError(
             f"{path} ({size:.1f} MiB) could not be written. Found: {error}. "
-            "Free some space or choose another folder; files finished before are intact, so running again resumes."
+            "Free some space or choose another folder; files finished before are intact, so running again "
+            "resumes."
         ) from error

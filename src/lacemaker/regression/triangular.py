@@ -5,9 +5,9 @@ triangular factor (see :mod:`lacemaker.regression.factor`), so that re-weighting
 triangles, leaving a fold out merges the others, and the residual of any coefficient vector is exact, all
 without touching the data again. Memory is O(groups · K²) whatever the number of structures.
 
-Row scaling (ace-definitions, section 10): energy /√N, forces 1, virial /√N, times the frame's own multipliers.
-Next to these the kinds "energy_per_atom" and "virial_per_atom" hold the unweighted rows divided by N. No solver
-sees them; they make the RMSE per atom exact for every coefficient vector.
+Row scaling (as in ACEpotentials): energy /√N, forces 1, virial /√N, times the frame's own
+multipliers. Next to these the kinds "energy_per_atom" and "virial_per_atom" hold the unweighted rows
+divided by N. No solver sees them; they make the RMSE per atom exact for every coefficient vector.
 """
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -44,8 +44,8 @@ class GroupKey(NamedTuple):
 class Group:
     """The rows of one kind, config_type and fold.
 
-    ``square_sum`` is the sum of the squared per-frame multipliers over the rows: dividing a squared residual by
-    it gives the (multiplier-weighted) mean square error.
+    ``square_sum`` is the sum of the squared per-frame multipliers over the rows: dividing a squared
+    residual by it gives the (multiplier-weighted) mean square error.
     """
 
     key: GroupKey
@@ -150,7 +150,7 @@ class TriangularSystem:
         return self.select(lambda key: key.fold == fold)
 
     def restrict(self, columns: Sequence[int] | NDArray[np.integer]) -> "TriangularSystem":
-        """Keep some basis functions, given by their position among the present ones; one-body columns stay."""
+        """Keep some basis functions, given by position among the present ones; one-body columns stay."""
         chosen = np.asarray(columns, dtype=np.int64)
         if len(np.unique(chosen)) != len(chosen) or np.any((chosen < 0) | (chosen >= self.n_functions)):
             raise DataError(
@@ -215,8 +215,8 @@ class TriangularSystem:
         Returns
         -------
         dict
-            ``[config_type][quantity]`` of shape (...): energy and virial in eV per atom, forces in eV/Å (weighted
-            by the frames' own multipliers where these differ).
+            ``[config_type][quantity]`` of shape (...): energy and virial in eV per atom, forces in eV/Å
+            (weighted by the frames' own multipliers where these differ).
         """
         squares = self.residuals(coefficients, e0)
         table: dict[str, dict[str, Vector]] = {}

@@ -2,8 +2,8 @@
 
     weights = {"default": {"energy": 30, "forces": 1, "virial": 1}, "liq": {"energy": 10}}
 
-These are the factors W of :mod:`lacemaker.structures.weights`, applied when groups are merged; the frame's own
-factors are in the rows already. Restraint rows bring their own weights, which the entry "restraint"
+These are the factors W of :mod:`lacemaker.structures.weights`, applied when groups are merged; the frame's
+own factors are in the rows already. Restraint rows bring their own weights, which the entry "restraint"
 multiplies.
 """
 

@@ -14,6 +14,7 @@ __all__ = ["judge", "judge_errors", "judge_physics"]
 OVERFIT = 1.5  # test / train force MAE above which more regularisation or data is advised
 GROUP_STANDS_OUT = 3.0  # times the total
 FEW_TEST_FRAMES = 30
+FEW_DOMINATE = 5.0  # RMSE / MAE; a normal distribution has 1.25
 _ORDER = {"bad": 0, "warn": 1, "good": 2}
 
 
@@ -43,6 +44,14 @@ def judge_errors(errors: Mapping[str, ErrorTable]) -> Iterable[Advice]:
             yield Advice(
                 "good", f"Test forces are {ratio:.2f} times the training error: no sign of over-fitting."
             )
+    for name, table in errors.items():
+        mae, rmse = table.total.energy_mae_meV_per_atom, table.total.energy_rmse_meV_per_atom
+        if mae and rmse and rmse > FEW_DOMINATE * mae:
+            yield Advice(
+                "warn",
+                f"A few structures dominate the {name} energy errors (RMSE {rmse:.1f}, MAE {mae:.2f} "
+                "meV/atom). Look at the list of the largest errors: are they unlike all others, or wrong?",
+            )
     first = test or train
     if first is not None:
         yield from _groups_that_stand_out(first)
@@ -69,15 +78,16 @@ def judge_physics(dimers: Sequence[DimerCurve], scans: Sequence[VolumeScan]) -> 
     for curve in dimers:
         level = "bad" if not curve.repulsive else ("good" if curve.sane else "warn")
         yield Advice(level, f"Dimer {curve.verdict}.")
-    holes = [scan for scan in scans if not scan.sane]
-    for scan in holes:
+    doubtful = [scan for scan in scans if not scan.sane]
+    for scan in doubtful:
         yield Advice("bad" if scan.hole else "warn", f"E(V) of {scan.verdict}.")
-    if scans and not holes:
-        deepest = min(scan.volume[0] / scan.v0 for scan in scans)
-        names = ", ".join(scan.name for scan in scans)
+    fine = [scan for scan in scans if scan.sane]
+    if fine:
+        reach = max(scan.rises_to for scan in fine)
+        names = ", ".join(scan.name for scan in fine)
         yield Advice(
             "good",
-            f"E(V) of {names}: one minimum each, and the energy rises all the way to V/V0 = {deepest:.2f}.",
+            f"E(V) of {names}: one minimum, and compression costs energy at least to V/V0 = {reach:.2f}.",
         )
 
 

@@ -91,11 +91,12 @@ class LabelledSet:
         ]
         return _joined(pairs)
 
-    def worst(self, most: int = 8) -> list[WorstFrame]:
-        """The frames with the largest force error of one atom, else with the largest energy error."""
+    def worst(self, by_force: int = 5, by_energy: int = 3) -> list[WorstFrame]:
+        """The frames with the largest force error of one atom, and those with the largest energy error."""
         rows = [self._frame_errors(k) for k in range(len(self.frames))]
-        rows.sort(key=lambda row: (-(row.largest_force_error or 0.0), -abs(row.energy_error or 0.0)))
-        return rows[:most]
+        forces = sorted(rows, key=lambda row: -(row.largest_force_error or 0.0))[:by_force]
+        energies = sorted(rows, key=lambda row: -abs(row.energy_error or 0.0))[:by_energy]
+        return [*forces, *(row for row in energies if row not in forces)]
 
     def _frame_errors(self, k: int) -> WorstFrame:
         frame = self.frames[k]

@@ -93,7 +93,7 @@ def error_section(potential: Potential, sets: Sequence[LabelledSet]) -> Section:
         )
         for what, _, unit, factor, pairs in comparisons
     ]
-    worst = [(s.name, frame) for s in sets for frame in s.worst(5)]
+    worst = [(s.name, frame) for s in sets for frame in s.worst()]
     worst_rows = [
         [
             frame.source,
@@ -119,7 +119,7 @@ def error_section(potential: Potential, sets: Sequence[LabelledSet]) -> Section:
             Table(
                 ["structure", "set", "config_type", "atoms", "ΔE  meV/atom", "largest |ΔF|  eV/Å"],
                 worst_rows,
-                title="Structures with the largest force errors",
+                title="Structures with the largest errors",
                 note="Worth a look: an unconverged reference calculation often stands on top of this list.",
                 classes=["left", "left", "left", "", "", ""],
             ),

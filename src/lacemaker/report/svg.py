@@ -105,7 +105,7 @@ class Chart:
             ]
             if cells:
                 self._shapes.append(
-                    f'<path class="cell s{series % 8}" fill-opacity="{0.12 + 0.11 * level:.2f}" '
+                    f'<path class="cell s{series % 8}" fill-opacity="{0.24 + 0.095 * level:.2f}" '
                     f'd="{"".join(cells)}"/>'
                 )
         self._note("cell", series, label)

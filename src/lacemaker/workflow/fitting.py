@@ -7,7 +7,7 @@ import time
 import traceback
 import warnings
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager, suppress
+from contextlib import AbstractContextManager, contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -35,6 +35,7 @@ if TYPE_CHECKING:
 __all__ = ["FitResult", "fit", "make_basis", "make_fit"]
 
 POTENTIAL, SUMMARY, REPORT = "potential.lace", "summary.json", "report.html"
+PARALLEL_BLAS_FROM = 2000  # columns; below, two threads on a busy machine were 20 times slower than one
 EFFECTIVE, CHUNKS, PROBLEMS = "config.effective.yaml", "chunks", "problem.log"
 
 
@@ -149,8 +150,17 @@ def make_fit(config: Config, sets: Sets, basis: ACEBasis, timer: StageTimer, wor
             n_threads=threads(config),
             progress=advance,
         )
-    with timer.stage(f"solving for {basis.n_functions} coefficients"):
+    with timer.stage(f"solving for {basis.n_functions} coefficients"), _blas_threads(config, basis):
         return solve(system, solver=config.solver, prior=config.prior, e0=e0)
+
+
+def _blas_threads(config: Config, basis: ACEBasis) -> AbstractContextManager[Any]:
+    """Hold BLAS to one thread for small problems, where waiting for each other costs more than it gains."""
+    import scipy.linalg.cython_lapack  # noqa: F401  (a BLAS must be loaded to be limited)
+    from threadpoolctl import threadpool_limits
+
+    limit = threads(config) if basis.n_functions >= PARALLEL_BLAS_FROM else 1
+    return threadpool_limits(limits=limit, user_api="blas")
 
 
 def threads(config: Config) -> int:

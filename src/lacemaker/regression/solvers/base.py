@@ -15,8 +15,8 @@ class Solver(BaseModel, ABC):
     """A way to solve a :class:`~lacemaker.regression.problem.Problem`.
 
     A new solver is one class in its own file of this folder: hyper-parameters are its fields, ``kind`` (a
-    ``Literal`` with a default) is its name in the configuration, :meth:`solve` does the work. Nothing else needs
-    an edit.
+    ``Literal`` with a default) is its name in the configuration, :meth:`solve` does the work. Nothing else
+    needs an edit.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")

@@ -22,8 +22,8 @@ class BLR(Solver):
     Parameters
     ----------
     noise : {"shared", "per_quantity"}
-        One σ for all weighted rows (the weights say how quantities relate), or one σ each for energy, forces and virial
-        (the data say so; weights then matter only between config_types).
+        One σ for all weighted rows (the weights say how quantities relate), or one σ each for energy,
+        forces and virial (the data say so; weights then matter only between config_types).
     noise_floor, prior_floor : float
         Smallest σ, in units of the weighted rows, and smallest σ₀.
     tolerance : float
@@ -31,10 +31,11 @@ class BLR(Solver):
 
     Notes
     -----
-    Shared noise: one bidiagonalisation, then a global search over σ/σ₀ (:mod:`lacemaker.regression.shared_noise`).
-    Per quantity: L-BFGS from the shared solution and from its residuals (:mod:`lacemaker.regression.evidence`).
-    Coefficients come from an orthogonal reduction of [R z; σ/σ₀ 0], never from normal equations. Restraint rows keep
-    the shared noise. Agrees with scikit-learn's ``BayesianRidge`` without intercept and hyper-priors.
+    Shared noise: one bidiagonalisation, then a global search over σ/σ₀
+    (:mod:`lacemaker.regression.shared_noise`). Per quantity: L-BFGS from the shared solution and from its
+    residuals (:mod:`lacemaker.regression.evidence`). Coefficients come from an orthogonal reduction of [R
+    z; σ/σ₀ 0], never from normal equations. Restraint rows keep the shared noise. Agrees with
+    scikit-learn's ``BayesianRidge`` without intercept and hyper-priors.
     """
 
     kind: Literal["blr"] = "blr"
@@ -82,8 +83,9 @@ class BLR(Solver):
             found = maximise_evidence(components, _starts(problem, shared), tolerance=self.tolerance)
         except ArithmeticError as error:
             raise SolverError(
-                f"The noise of each quantity could not be estimated: {error}. Found {problem.n_columns} functions, "
-                f"{problem.n_rows} rows. Use noise='shared', a stronger prior or a larger noise_floor."
+                f"The noise of each quantity could not be estimated: {error}. Found {problem.n_columns} "
+                f"functions, {problem.n_rows} rows. Use noise='shared', a stronger prior or a larger "
+                "noise_floor."
             ) from error
         sigmas = np.exp(-0.5 * found.log_weights)
         return Solution(
@@ -105,14 +107,14 @@ class BLR(Solver):
     def _components(self, problem: Problem) -> list[Component]:
         limit = -2.0 * np.log(self.noise_floor)
         parts = [
-            Component(block.kind, block.factor, block.kind != "restraint", limit) for block in problem.blocks
+            Component(block.kind, block.factor, free=block.kind != "restraint", largest_log_weight=limit)
+            for block in problem.blocks
         ]
         n = problem.n_columns
         identity: Matrix = np.zeros((n + 1, n + 1), order="F")
         np.fill_diagonal(identity[:n, :n], 1.0)
-        limit_prior = -2.0 * np.log(self.prior_floor)
-        parts.append(Component("prior", Factor(identity, n), True, True, limit_prior))
-        return parts
+        limit = -2.0 * np.log(self.prior_floor)
+        return [*parts, Component("prior", Factor(identity, n), is_prior=True, largest_log_weight=limit)]
 
 
 def _starts(problem: Problem, shared: Solution) -> list[Matrix]:

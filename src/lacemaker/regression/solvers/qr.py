@@ -25,8 +25,8 @@ class QR(Solver):
 
     Notes
     -----
-    Without a ridge and with dependent columns, the solution of least norm ‖c‖ is returned, and its message says how
-    many directions the data leave open. One-body energies are never penalised.
+    Without a ridge and with dependent columns, the solution of least norm ‖c‖ is returned, and its message
+    says how many directions the data leave open. One-body energies are never penalised.
     """
 
     kind: Literal["qr"] = "qr"
@@ -74,8 +74,8 @@ def _deficient(problem: Problem, reduced: Ridge) -> Solution:
         rank=int(rank),
         condition=np.inf,
         message=(
-            f"the data determine {rank} of {n} combinations of basis functions; found the solution of least norm "
-            "among the rest. Use a prior with BLR or a ridge, a smaller basis, or more data"
+            f"the data determine {rank} of {n} combinations of basis functions to working precision; of the "
+            "rest, found the solution of least norm. Use BLR or a ridge, a smaller basis, or more data"
         ),
     )
 

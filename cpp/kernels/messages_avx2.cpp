@@ -1,0 +1,9 @@
+#define LACEMAKER_ISA avx2
+#define LACEMAKER_VECTOR_BYTES 32
+#include "lacemaker/messages.hpp"
+#include "lacemaker/messages_invariants.hpp"
+
+namespace lacemaker {
+extern const MessageKernels message_kernels_avx2;
+const MessageKernels message_kernels_avx2{message_functions<double>(), message_functions<float>()};
+}  // namespace lacemaker

@@ -1,0 +1,9 @@
+#define LACEMAKER_ISA avx512
+#define LACEMAKER_VECTOR_BYTES 64
+#include "lacemaker/messages.hpp"
+#include "lacemaker/messages_invariants.hpp"
+
+namespace lacemaker {
+extern const MessageKernels message_kernels_avx512;
+const MessageKernels message_kernels_avx512{message_functions<double>(), message_functions<float>()};
+}  // namespace lacemaker

@@ -1,0 +1,223 @@
+// lacemaker._core.messages_*, invariants_*: the fused operations of HIP-NN networks, for float32 and float64 arrays.
+#include <nanobind/nanobind.h>
+#include <nanobind/stl/optional.h>
+
+#include <algorithm>
+#include <mutex>
+#include <optional>
+
+#include "arrays.hpp"
+#include "lacemaker/dispatch.hpp"
+#include "lacemaker/messages_view.hpp"
+#include "lacemaker/threads.hpp"
+
+namespace lacemaker {
+extern const MessageKernels message_kernels_baseline;
+#ifdef LACEMAKER_X86_KERNELS
+extern const MessageKernels message_kernels_avx2;
+extern const MessageKernels message_kernels_avx512;
+#endif
+}  // namespace lacemaker
+
+namespace lacemaker::python {
+namespace {
+
+using Index = Array<std::int64_t, nb::ndim<1>>;
+template <class T>
+using Matrix = Array<T, nb::ndim<2>>;
+template <class T>
+using Cube = Array<T, nb::ndim<3>>;
+template <class T>
+using OutMatrix = Output<T, nb::ndim<2>>;
+template <class T>
+using OutCube = Output<T, nb::ndim<3>>;
+
+const MessageKernels& kernels() {
+    static const MessageKernels& best = []() -> const MessageKernels& {
+#ifdef LACEMAKER_X86_KERNELS
+        if (isa_usable(Isa::avx512)) return message_kernels_avx512;
+        if (isa_usable(Isa::avx2)) return message_kernels_avx2;
+#endif
+        return message_kernels_baseline;
+    }();
+    return best;
+}
+
+template <class T>
+const MessageFunctions<T>& functions() {
+    if constexpr (sizeof(T) == 4) {
+        return kernels().in_float;
+    } else {
+        return kernels().in_double;
+    }
+}
+
+template <class T>
+MessageView<T> view_of(const Matrix<T>& s, const Matrix<T>& t, const Cube<T>& y, const Index& first, const Index& neighbour) {
+    const std::size_t n_atoms = y.shape(0), n_pairs = s.shape(0);
+    require(first.shape(0) == n_atoms + 1 && neighbour.shape(0) == n_pairs && t.shape(0) == n_pairs,
+            "first must have n_atoms + 1 entries; neighbour, s and t one row per pair");
+    require(y.shape(1) == s.shape(1), "y must have as many sensitivities as s");
+    require(first.data()[0] == 0 && first.data()[n_atoms] == std::int64_t(n_pairs), "first must run from 0 to n_pairs");
+    for (std::size_t i = 0; i < n_atoms; ++i)
+        require(first.data()[i] <= first.data()[i + 1], "first must not fall");
+    for (std::size_t p = 0; p < n_pairs; ++p)
+        require(neighbour.data()[p] >= 0 && neighbour.data()[p] < std::int64_t(n_atoms), "neighbour outside the atoms");
+    MessageView<T> v{};
+    v.n_s = int(s.shape(1));
+    v.n_c = int(t.shape(1));
+    v.n_f = int(y.shape(2));
+    v.first = first.data();
+    v.neighbour = neighbour.data();
+    v.s = s.data();
+    v.t = t.data();
+    v.y = y.data();
+    return v;
+}
+
+template <class A, class B>
+void same_shape(const A& a, const B& b, const char* what) {
+    bool same = a.ndim() == b.ndim();
+    for (std::size_t k = 0; same && k < a.ndim(); ++k) same = a.shape(k) == b.shape(k);
+    require(same, std::string(what) + " has the wrong shape");
+}
+
+template <class A, class T>
+void shape_of_messages(const A& m, const MessageView<T>& v, std::size_t n_atoms) {
+    require(m.shape(0) == n_atoms && m.shape(1) == std::size_t(v.n_c) && m.shape(2) == std::size_t(v.n_f),
+            "messages must have shape (n_atoms, C, F)");
+}
+
+template <class T>
+using Pass = void (*)(const MessageView<T>&, std::int64_t, std::int64_t);
+
+// Shares out the atoms; every thread but the first adds into its own copy of out_y, then they are summed in order.
+template <class T>
+void run(Pass<T> pass, MessageView<T> v, std::int64_t n_atoms, int n_threads) {
+    n_threads = int(std::max<std::int64_t>(1, std::min<std::int64_t>(n_threads, n_atoms / 16)));
+    if (n_threads == 1) return pass(v, 0, n_atoms);
+    static Team team;
+    static std::mutex one_at_a_time;
+    std::lock_guard<std::mutex> lock(one_at_a_time);
+    const std::size_t size = std::size_t(n_atoms) * v.n_s * v.n_f;
+    std::vector<std::vector<T>> copies(v.out_y ? n_threads - 1 : 0);
+    team.run(n_threads, [&](int rank) {
+        MessageView<T> mine = v;
+        if (v.out_y && rank > 0) {
+            copies[rank - 1].assign(size, T(0));
+            mine.out_y = copies[rank - 1].data();
+        }
+        pass(mine, n_atoms * rank / n_threads, n_atoms * (rank + 1) / n_threads);
+    });
+    for (const std::vector<T>& copy : copies)
+        for (std::size_t k = 0; k < size; ++k) v.out_y[k] += copy[k];
+}
+
+template <class T>
+void bind_type(nb::module_& m) {
+    using namespace nb::literals;
+    m.def("messages_forward",
+          [](Matrix<T> s, Matrix<T> t, Cube<T> y, Index first, Index neighbour, OutCube<T> out, int n_threads) {
+              MessageView<T> v = view_of<T>(s, t, y, first, neighbour);
+              shape_of_messages(out, v, y.shape(0));
+              v.out_m = out.data();
+              const std::int64_t n = std::int64_t(y.shape(0));
+              nb::gil_scoped_release free;
+              run<T>(functions<T>().forward, v, n, n_threads);
+          },
+          "s"_a.noconvert(), "t"_a.noconvert(), "y"_a.noconvert(), "first"_a.noconvert(), "neighbour"_a.noconvert(),
+          "out"_a.noconvert(), "n_threads"_a = 1, "Add sum_j t s y to out (n_atoms, C, F).");
+    m.def("messages_backward",
+          [](Cube<T> g, Matrix<T> s, Matrix<T> t, Cube<T> y, Index first, Index neighbour, OutMatrix<T> out_s,
+             OutMatrix<T> out_t, std::optional<OutCube<T>> out_y, int n_threads) {
+              MessageView<T> v = view_of<T>(s, t, y, first, neighbour);
+              shape_of_messages(g, v, y.shape(0));
+              same_shape(out_s, s, "out_s");
+              same_shape(out_t, t, "out_t");
+              if (out_y) same_shape(*out_y, y, "out_y");
+              v.g = g.data();
+              v.out_s = out_s.data();
+              v.out_t = out_t.data();
+              v.out_y = out_y ? out_y->data() : nullptr;
+              const std::int64_t n = std::int64_t(y.shape(0));
+              nb::gil_scoped_release free;
+              run<T>(functions<T>().backward, v, n, n_threads);
+          },
+          "g"_a.noconvert(), "s"_a.noconvert(), "t"_a.noconvert(), "y"_a.noconvert(), "first"_a.noconvert(),
+          "neighbour"_a.noconvert(), "out_s"_a.noconvert(), "out_t"_a.noconvert(), "out_y"_a.noconvert().none(),
+          "n_threads"_a = 1, "Add the derivatives of sum(g M) by s, t and y.");
+    m.def("messages_double_backward",
+          [](Cube<T> g, Matrix<T> s, Matrix<T> t, Cube<T> y, Index first, Index neighbour, Matrix<T> ds, Matrix<T> dt,
+             std::optional<Cube<T>> dy, OutCube<T> out_g, OutMatrix<T> out_s, OutMatrix<T> out_t,
+             std::optional<OutCube<T>> out_y, int n_threads) {
+              MessageView<T> v = view_of<T>(s, t, y, first, neighbour);
+              shape_of_messages(g, v, y.shape(0));
+              shape_of_messages(out_g, v, y.shape(0));
+              same_shape(ds, s, "ds");
+              same_shape(dt, t, "dt");
+              if (dy) same_shape(*dy, y, "dy");
+              same_shape(out_s, s, "out_s");
+              same_shape(out_t, t, "out_t");
+              if (out_y) same_shape(*out_y, y, "out_y");
+              v.g = g.data();
+              v.ds = ds.data();
+              v.dt = dt.data();
+              v.dy = dy ? dy->data() : nullptr;
+              v.out_m = out_g.data();
+              v.out_s = out_s.data();
+              v.out_t = out_t.data();
+              v.out_y = out_y ? out_y->data() : nullptr;
+              const std::int64_t n = std::int64_t(y.shape(0));
+              nb::gil_scoped_release free;
+              run<T>(functions<T>().double_backward, v, n, n_threads);
+          },
+          "g"_a.noconvert(), "s"_a.noconvert(), "t"_a.noconvert(), "y"_a.noconvert(), "first"_a.noconvert(),
+          "neighbour"_a.noconvert(), "ds"_a.noconvert(), "dt"_a.noconvert(), "dy"_a.noconvert().none(),
+          "out_g"_a.noconvert(), "out_s"_a.noconvert(), "out_t"_a.noconvert(), "out_y"_a.noconvert().none(),
+          "n_threads"_a = 1, "Add the derivatives of the backward results times directions by g, s, t and y.");
+    m.def("invariants_pass",
+          [](int pass, Cube<T> m_, Array<std::int32_t, nb::ndim<1>> slot, std::optional<Cube<T>> g,
+             std::optional<Cube<T>> dm, std::optional<OutCube<T>> out_x, std::optional<OutCube<T>> out_m) {
+              InvariantView<T> v{};
+              v.n_f = int(m_.shape(2));
+              v.l_max = m_.shape(1) == 9 ? 2 : 3;
+              require(m_.shape(1) == 9 || m_.shape(1) == 16, "messages must have 9 or 16 components");
+              require(slot.shape(0) == 13, "slot must have 13 entries");
+              for (int k = 0; k < 13; ++k) v.n_x += slot.data()[k] >= 0;
+              for (int k = 0; k < 13; ++k) {
+                  require(slot.data()[k] < v.n_x, "slot outside the invariants");
+                  require(v.l_max == 3 || slot.data()[k] < 0 || k < 4 || k == 6 || k == 7, "this invariant needs l_max 3");
+              }
+              const auto fits = [&](auto& x) {
+                  require(x.shape(0) == m_.shape(0) && x.shape(1) == std::size_t(v.n_x) && x.shape(2) == m_.shape(2),
+                          "invariants must have shape (n_atoms, K, F)");
+                  return x.data();
+              };
+              require(pass >= 0 && pass <= 2, "pass must be 0, 1 or 2");
+              require(bool(out_x) || pass == 1, "out_x is missing");
+              require((g && out_m) || pass == 0, "g or out_m is missing");
+              require(bool(dm) || pass < 2, "dm is missing");
+              v.slot = slot.data();
+              v.m = m_.data();
+              if (g) v.g = fits(*g);
+              if (out_x) v.out_x = fits(*out_x);
+              if (dm) same_shape(*dm, m_, "dm"), v.dm = dm->data();
+              if (out_m) same_shape(*out_m, m_, "out_m"), v.out_m = out_m->data();
+              const MessageFunctions<T>& f = functions<T>();
+              const auto call = pass == 0 ? f.invariants : pass == 1 ? f.invariants_backward : f.invariants_double_backward;
+              const std::int64_t n = std::int64_t(m_.shape(0));
+              nb::gil_scoped_release free;
+              call(v, 0, n);
+          },
+          "pass"_a, "m"_a.noconvert(), "slot"_a.noconvert(), "g"_a.noconvert().none(), "dm"_a.noconvert().none(),
+          "out_x"_a.noconvert().none(), "out_m"_a.noconvert().none(),
+          "Values (0), first (1) or second derivatives (2) of HIP-HOP-NN's invariants.");
+}
+
+}  // namespace
+}  // namespace lacemaker::python
+
+void bind_messages(nanobind::module_& m) {
+    lacemaker::python::bind_type<float>(m);
+    lacemaker::python::bind_type<double>(m);
+}

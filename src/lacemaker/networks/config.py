@@ -1,0 +1,118 @@
+"""The configuration of ``lace train``: what its YAML file may say, and the presets; no PyTorch here."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+from pydantic import Field, ValidationError, model_validator
+
+from lacemaker.config.messages import config_error
+from lacemaker.config.models import DataConfig, QuantityNumbers
+from lacemaker.config.section import NonNegative, Positive, Section
+from lacemaker.config.yamlfile import YamlDocument, dump_yaml, read_yaml
+from lacemaker.networks.options import NetworkOptions
+from lacemaker.networks.presets import PRESETS, merged
+
+__all__ = ["LossWeights", "Schedule", "TrainingConfig", "effective_yaml", "training_config"]
+
+Count = Annotated[int, Field(ge=1)]
+Monitor = Literal["loss", "energy_mae", "energy_rmse", "forces_mae", "forces_rmse"]
+
+
+class LossWeights(Section):
+    """Terms of the loss; each error term is RMSE + MAE over the batch, in eV, eV/Å and eV."""
+
+    energy: NonNegative = 1.0
+    forces: NonNegative = 1.0
+    virial: NonNegative = 0.0
+    hierarchy: NonNegative = Field(0.04, description="eV; of the hierarchicality.")
+    hierarchy_kind: Literal["atom", "structure", "batch"] = "atom"
+    l2: NonNegative = Field(4e-8, description="eV; of the sum of squared weights.")
+    energy_per_atom: bool = Field(False, description="Compare energies (and virials) per atom.")
+
+
+class Schedule(Section):
+    """When the batch grows, the learning rate falls and training stops."""
+
+    learning_rate: Positive = 1e-3
+    batch_size: Count = 16
+    max_batch_size: Count = Field(128, description="Doubled on a plateau up to here; then the rate is halved.")
+    patience: Count = Field(10, description="Epochs without improvement that make a plateau.")
+    stopping_patience: Count = Field(40, description="Epochs since the best after which training stops.")
+    max_epochs: Count = 1000
+    monitor: Monitor = Field("loss", description="Validation quantity that decides what is best.")
+    clip: Positive | None = Field(None, description="Largest norm of the gradient.")
+
+
+class TrainingConfig(Section):
+    """Everything `lace train` needs; every key but `data.train` has a default."""
+
+    preset: Literal[tuple(PRESETS)] | None = Field(  # type: ignore[valid-type]
+        None, description="Published recipe that fills in what is not given."
+    )
+    data: DataConfig
+    validation_fraction: Annotated[float, Field(gt=0.0, lt=1.0)] = 0.1
+    network: NetworkOptions = NetworkOptions()
+    e0: Literal["auto", "isolated_atoms", "least_squares", "average", "zero"] | dict[str, float] = "auto"
+    train_element_energies: bool = Field(False, description="Let the energies of the elements (b = 0) change.")
+    loss: LossWeights = LossWeights()
+    weights: dict[str, QuantityNumbers] = Field(
+        default_factory=dict, description="Multiply residuals by config_type; 1 by default."
+    )
+    schedule: Schedule = Schedule()
+    seed: int = Field(0, description="Of weights, shuffling and the validation split.")
+    dtype: Literal["float32", "float64"] = "float32"
+    device: str = Field("auto", description="auto, cpu or cuda.")
+    output: str = Field("lace-train", description="Folder for the results, relative to this configuration.")
+    threads: Count | None = Field(None, description="Default: OMP_NUM_THREADS or all cores.")
+    resume: bool = Field(True, description="Continue from the checkpoint of a killed run.")
+    report: bool = Field(True, description="Write report.html.")
+
+    @model_validator(mode="before")
+    @classmethod
+    def _filled_in(cls, value: Any) -> Any:
+        name = value.get("preset") if isinstance(value, Mapping) else None
+        return merged(PRESETS[name], value) if isinstance(name, str) and name in PRESETS else value
+
+    def weight(self, config_type: str, quantity: str) -> float:
+        """Multiplier of the residuals of one config_type."""
+        for group in (config_type, "default"):
+            if quantity in (given := self.weights.get(group, QuantityNumbers()).given()):
+                return given[quantity]
+        return 1.0
+
+
+def training_config(source: TrainingConfig | Mapping[str, Any] | str | Path) -> TrainingConfig:
+    """From a YAML file (its relative paths come back absolute) or a dictionary.
+
+    Raises
+    ------
+    ConfigError
+        Every problem with its line, what was found and what to do.
+    """
+    if isinstance(source, TrainingConfig):
+        return source
+    if isinstance(source, Mapping):
+        document, folder = YamlDocument(dict(source), "configuration"), Path.cwd()
+    else:
+        document, folder = read_yaml(source), Path(source).resolve().parent
+    try:
+        config = TrainingConfig.model_validate(document.data)
+    except ValidationError as error:
+        raise config_error(error, document, TrainingConfig) from None
+    return _with_paths(config, lambda path: os.path.normpath(folder / Path(path).expanduser()))
+
+
+def _with_paths(config: TrainingConfig, change: Any) -> TrainingConfig:
+    paths = {name: tuple(change(path) for path in getattr(config.data, name)) for name in ("train", "test")}
+    data = config.data.model_copy(update=paths)
+    return config.model_copy(update={"data": data, "output": change(config.output)})
+
+
+def effective_yaml(config: TrainingConfig, folder: Path, header: str = "") -> str:
+    """The configuration in full, with paths relative to the `folder` it will lie in."""
+    there = _with_paths(config, lambda path: Path(os.path.relpath(path, folder)).as_posix())
+    return dump_yaml(there.model_dump(mode="json"), header)

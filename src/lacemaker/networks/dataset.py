@@ -1,0 +1,130 @@
+"""Frames ready for training: graphs made once, labels relative to the one-body energies, multipliers of residuals."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from lacemaker.networks.graphs import Batch, Graph
+from lacemaker.structures.elements import atomic_number
+
+if TYPE_CHECKING:
+    from lacemaker.networks.config import TrainingConfig
+    from lacemaker.structures import Frame
+
+__all__ = ["Dataset", "Labelled"]
+
+
+@dataclass(frozen=True, eq=False)
+class Labelled:
+    """One batch with its labels; a row without a label is NaN.
+
+    Attributes
+    ----------
+    batch : Batch
+    sizes : (n_structures,)
+        Atoms of each structure.
+    energy, energy_weight : (n_structures,) eV
+        Relative to the one-body energies.
+    forces, forces_weight : (n_atoms, 3) eV/Å
+    virial, virial_weight : (n_structures, 3, 3) eV
+    """
+
+    batch: Batch
+    sizes: Tensor
+    energy: Tensor
+    energy_weight: Tensor
+    forces: Tensor
+    forces_weight: Tensor
+    virial: Tensor
+    virial_weight: Tensor
+
+    def has(self, quantity: str) -> bool:
+        """Whether any structure has this label."""
+        return bool(torch.isfinite(getattr(self, quantity)).any())
+
+
+class Dataset:
+    """All graphs and labels of some frames, in NumPy.
+
+    Parameters
+    ----------
+    frames : Frames
+    elements : sequence of str
+    e0 : (n_elements,) eV
+    config : TrainingConfig
+    """
+
+    def __init__(
+        self, frames: Sequence[Frame], elements: Sequence[str], e0: np.ndarray, config: TrainingConfig
+    ) -> None:
+        table = np.full(119, -1)
+        table[[atomic_number(e) for e in elements]] = np.arange(len(elements))
+        self.dtype, self.frames = getattr(torch, config.dtype), frames
+        self.graphs = [Graph.of(f, table[f.numbers], config.network.cutoff) for f in frames]
+        self.energy = np.array(
+            [np.nan if f.energy is None else f.energy - e0[table[f.numbers]].sum() for f in frames]
+        )
+        self.forces = [np.full((len(f), 3), np.nan) if f.forces is None else f.forces for f in frames]
+        self.virial = np.array([_full(f.virial) for f in frames]).reshape(-1, 3, 3)
+        self.weights = {q: self._weights(q, config) for q in ("energy", "forces", "virial")}
+        self.atom_weights = [
+            np.ones(len(f)) if f.force_weights is None else f.force_weights for f in frames
+        ]
+
+    def _weights(self, quantity: str, config: TrainingConfig) -> np.ndarray:
+        return np.array(
+            [config.weight(f.config_type, quantity) * f.weights.get(quantity, 1.0) for f in self.frames]
+        )
+
+    def __len__(self) -> int:
+        return len(self.graphs)
+
+    def select(self, indices: Sequence[int], device: str) -> Labelled:
+        """The given frames as one batch."""
+        def tensor(values: np.ndarray) -> Tensor:
+            return torch.from_numpy(np.ascontiguousarray(values)).to(device, self.dtype)
+
+        rows = np.asarray(indices)
+        sizes = np.array([len(self.graphs[k].species) for k in rows])
+        per_atom = [self.weights["forces"][k] * self.atom_weights[k] for k in rows]
+        return Labelled(
+            Batch.of([self.graphs[k] for k in rows], self.dtype, device),
+            tensor(sizes),
+            tensor(self.energy[rows]),
+            tensor(self.weights["energy"][rows]),
+            tensor(np.concatenate([self.forces[k] for k in rows])),
+            tensor(np.repeat(np.concatenate(per_atom)[:, None], 3, axis=1)),
+            tensor(self.virial[rows]),
+            tensor(np.broadcast_to(self.weights["virial"][rows][:, None, None], (len(rows), 3, 3))),
+        )
+
+    def shuffled(self, batch_size: int, seed: int, epoch: int, device: str) -> Iterator[Labelled]:
+        """Batches of one epoch; the order depends on seed and epoch alone, so a resumed run repeats it."""
+        order = np.random.default_rng([seed, epoch]).permutation(len(self))
+        for start in range(0, len(order), batch_size):
+            yield self.select(order[start : start + batch_size], device)
+
+    def in_order(self, device: str, atoms: int = 4000) -> Iterator[Labelled]:
+        """All frames in batches of about this many atoms."""
+        chosen: list[int] = []
+        held = 0
+        for k, graph in enumerate(self.graphs):
+            chosen.append(k)
+            held += len(graph.species)
+            if held >= atoms or k == len(self) - 1:
+                yield self.select(chosen, device)
+                chosen, held = [], 0
+
+
+def _full(virial: np.ndarray | None) -> np.ndarray:
+    """xx yy zz yz xz xy to (3, 3); NaN where there is none."""
+    if virial is None:
+        return np.full((3, 3), np.nan)
+    xx, yy, zz, yz, xz, xy = virial
+    return np.array([[xx, xy, xz], [xy, yy, yz], [xz, yz, zz]])

@@ -1,0 +1,95 @@
+"""What training makes small.
+
+    w_E (RMSE + MAE of energies) + w_F (… of force components) + w_W (… of virials) + w_H hierarchicality + w_2 Σ w²
+
+over a batch. Energies are those of structures, or per atom if so configured.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from lacemaker.networks.config import LossWeights
+from lacemaker.networks.dataset import Dataset, Labelled
+from lacemaker.networks.network import Network, Result
+
+__all__ = ["Scores", "loss", "scores"]
+
+_TINY = 1e-24  # keeps the gradient of a root at zero finite
+
+
+def _residual(predicted: Tensor, label: Tensor, weight: Tensor) -> Tensor:
+    known = torch.isfinite(label)
+    return (predicted - label)[known] * weight[known]
+
+
+def _residuals(result: Result, data: Labelled, weights: LossWeights, forces: bool) -> dict[str, Tensor]:
+    """Weighted residuals of every quantity that has labels."""
+    size = data.sizes if weights.energy_per_atom else torch.ones_like(data.sizes)
+    found = {"energy": _residual(result.energy / size, data.energy / size, data.energy_weight)}
+    if forces:
+        found["forces"] = _residual(result.forces(), data.forces, data.forces_weight)
+        if weights.virial > 0 and data.has("virial"):
+            box = size.reshape(-1, 1, 1)
+            found["virial"] = _residual(result.virial() / box, data.virial / box, data.virial_weight)
+    return {name: values for name, values in found.items() if values.numel()}
+
+
+def _rmse_and_mae(residual: Tensor) -> Tensor:
+    return torch.sqrt(residual.square().mean() + _TINY) + residual.abs().mean()
+
+
+def needs_forces(data: Labelled, weights: LossWeights) -> bool:
+    """Whether the loss of this batch asks for derivatives of the energy."""
+    return (weights.forces > 0 and data.has("forces")) or (weights.virial > 0 and data.has("virial"))
+
+
+def loss(network: Network, data: Labelled, weights: LossWeights) -> Tensor:
+    """The loss of one batch, ready for ``backward()``."""
+    forces = needs_forces(data, weights)
+    result = network.evaluate(data.batch, forces=forces, training=True)
+    total = weights.l2 * network.regularisation()
+    for name, residual in _residuals(result, data, weights, forces).items():
+        if getattr(weights, name) > 0:
+            total = total + getattr(weights, name) * _rmse_and_mae(residual)
+    if weights.hierarchy > 0:
+        total = total + weights.hierarchy * result.hierarchicality(weights.hierarchy_kind).mean()
+    return total
+
+
+@dataclass(frozen=True)
+class Scores:
+    """Errors of a network on a data set, weighted as in the loss; NaN where there are no labels."""
+
+    loss: float
+    energy_mae: float
+    energy_rmse: float
+    forces_mae: float
+    forces_rmse: float
+    virial_mae: float
+    virial_rmse: float
+    hierarchicality: float
+
+
+def scores(network: Network, dataset: Dataset, weights: LossWeights, device: str) -> Scores:
+    """Errors over a whole set; `loss` holds the error terms alone."""
+    collected: dict[str, list[Tensor]] = {"energy": [], "forces": [], "virial": []}
+    hierarchy, n = 0.0, 0
+    for data in dataset.in_order(device):
+        forces = needs_forces(data, weights)
+        result = network.evaluate(data.batch, forces=forces)
+        for name, residual in _residuals(result, data, weights, forces).items():
+            collected[name].append(residual.detach().double().flatten())
+        hierarchy += float(result.hierarchicality("structure").detach().sum())
+        n += data.batch.n_structures
+    numbers, total = {}, 0.0
+    for name, parts in collected.items():
+        residual = torch.cat(parts) if parts else torch.full((1,), torch.nan)
+        numbers[f"{name}_mae"] = float(residual.abs().mean())
+        numbers[f"{name}_rmse"] = float(residual.square().mean().sqrt())
+        if parts:
+            total += getattr(weights, name) * (numbers[f"{name}_mae"] + numbers[f"{name}_rmse"])
+    return Scores(loss=total, hierarchicality=hierarchy / max(n, 1), **numbers)

@@ -1,0 +1,181 @@
+"""A trained network with everything needed to use it: elements, one-body energies, provenance; save and load."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable, Mapping, Sequence
+from functools import cached_property
+from types import SimpleNamespace
+from typing import Any
+
+import numpy as np
+import torch
+
+from lacemaker.errors import FileFormatError
+from lacemaker.networks import file
+from lacemaker.networks.evaluator import NetworkEvaluator
+from lacemaker.networks.network import Network, count_parameters
+from lacemaker.networks.options import NetworkOptions
+from lacemaker.potential import Prediction, disk
+from lacemaker.potential.arguments import jsonable, versions
+from lacemaker.potential.messages import problem
+
+__all__ = ["NetworkPotential"]
+
+ATOMS_AT_ONCE = 2000
+
+
+class NetworkPotential:
+    """A network and the elements it knows; the counterpart of `lacemaker.Potential`.
+
+    Parameters
+    ----------
+    network : Network
+        Copied; later training of the original does not change this potential.
+    elements : sequence of str
+        Chemical symbols in the order of the network's inputs.
+    e0 : sequence of float, optional
+        eV; added to each atom outside the network, in float64. Default zero.
+    metadata : mapping, optional
+        Provenance, JSON types.
+
+    Examples
+    --------
+    >>> potential = NetworkPotential.load("network.lace")        # doctest: +SKIP
+    >>> potential.predict(atoms).forces                          # doctest: +SKIP
+    """
+
+    def __init__(
+        self,
+        network: Network,
+        elements: Sequence[str],
+        e0: Sequence[float] | np.ndarray | None = None,
+        metadata: Mapping[str, Any] | None = None,
+    ) -> None:
+        if len(elements) != network.n_species:
+            raise problem(
+                FileFormatError,
+                "elements and network do not fit together",
+                f"{len(elements)} elements, a network for {network.n_species}",
+                "give one symbol per input of the network",
+            )
+        self.elements = tuple(elements)
+        self.network = Network(network.options, network.n_species).to(network.dtype)
+        self.network.load_state_dict(network.state_dict())
+        self.network.requires_grad_(False)
+        self.e0 = np.zeros(len(elements)) if e0 is None else np.array(e0, dtype=np.float64)
+        self.metadata = {"versions": {**versions(), "torch": torch.__version__}, **jsonable(metadata or {})}
+
+    @property
+    def options(self) -> NetworkOptions:
+        """The architecture."""
+        return self.network.options
+
+    @property
+    def cutoff(self) -> float:
+        """Å; of one interaction: after n interactions an atom feels others n cutoffs away."""
+        return self.options.cutoff
+
+    @property
+    def n_parameters(self) -> int:
+        """Trainable parameters."""
+        return count_parameters(self.network)
+
+    @cached_property
+    def program(self) -> Any:
+        """Atomic numbers under the name by which reports ask a linear potential for them."""
+        from ase.data import atomic_numbers
+
+        return SimpleNamespace(arrays={"elements": np.array([atomic_numbers[s] for s in self.elements])})
+
+    def with_metadata(self, **changes: Any) -> NetworkPotential:
+        """The same potential with some entries of the metadata replaced."""
+        return NetworkPotential(self.network, self.elements, self.e0, {**self.metadata, **changes})
+
+    def evaluator(
+        self, isa: str = "auto", dtype: str | None = None, n_threads: int | None = None, device: str = "cpu"
+    ) -> NetworkEvaluator:
+        """Ready to run in a precision (default: that of training) and on a device."""
+        return NetworkEvaluator(self.network, self.elements, self.e0, dtype=dtype, device=device, n_threads=n_threads)
+
+    def predict(self, structure: Any, *, forces: bool = True) -> Prediction:
+        """Energy (eV), forces (eV/Å), virial (eV) and stress (eV/Å³) of a Frame or ASE Atoms."""
+        return self.evaluator().predict(structure, forces=forces)
+
+    def predict_many(
+        self,
+        structures: Iterable[Any],
+        *,
+        n_threads: int | None = None,
+        forces: bool = True,
+        device: str = "cpu",
+    ) -> list[Prediction]:
+        """Predictions in the order of `structures`, several at once."""
+        evaluator, waiting, done = self.evaluator(n_threads=n_threads, device=device), [], []
+        for structure in structures:
+            waiting.append(structure)
+            if sum(len(s.numbers) for s in waiting) >= ATOMS_AT_ONCE:
+                done += evaluator.predict_batch(waiting, forces=forces)
+                waiting = []
+        return done + (evaluator.predict_batch(waiting, forces=forces) if waiting else [])
+
+    def save(self, path: str | os.PathLike[str]) -> None:
+        """Write the file, completely or not at all.
+
+        Raises
+        ------
+        FileFormatError
+            If it cannot be written; an older file of that name is then unchanged.
+        """
+        disk.write_bytes(path, self.to_bytes())
+
+    @classmethod
+    def load(cls, path: str | os.PathLike[str]) -> NetworkPotential:
+        """Read a file; runs no code from it.
+
+        Raises
+        ------
+        FileFormatError
+            If it is missing, damaged, of another version, or no network.
+        """
+        return cls.from_bytes(disk.read_bytes(path), os.fspath(path))
+
+    def to_bytes(self) -> bytes:
+        """The contents of the file."""
+        header = {
+            "options": self.options.model_dump(mode="json"),
+            "elements": list(self.elements),
+            "metadata": self.metadata,
+        }
+        arrays = {name: value.numpy() for name, value in self.network.state_dict().items()}
+        return file.encode(file.Contents(header, {**arrays, "e0": self.e0}))
+
+    @classmethod
+    def from_bytes(cls, data: bytes, source: str = "the network") -> NetworkPotential:
+        """Inverse of `to_bytes`."""
+        header, arrays = file.decode(data, source)
+        try:
+            e0 = arrays.pop("e0")
+            network = Network(NetworkOptions(**header["options"]), len(header["elements"]))
+            state = {name: torch.from_numpy(array.copy()) for name, array in arrays.items()}
+            network.to(state["heads.0.weight"].dtype).load_state_dict(state)
+        except (KeyError, TypeError, ValueError, RuntimeError) as error:
+            raise problem(
+                FileFormatError,
+                f"{source} holds an impossible network",
+                str(error).replace("\n", " "),
+                "save the network again; if lacemaker wrote this file, please report it",
+            ) from error
+        return cls(network, header["elements"], e0, header["metadata"])
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return (type(self).from_bytes, (self.to_bytes(),))
+
+    def __deepcopy__(self, memo: dict[int, Any]) -> NetworkPotential:
+        return self  # never changed
+
+    def __repr__(self) -> str:
+        return (
+            f"<NetworkPotential {self.options.label}, {'-'.join(self.elements)}, {self.n_parameters} parameters, "
+            f"cutoff {self.cutoff:g} Å>"
+        )

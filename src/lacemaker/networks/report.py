@@ -1,0 +1,102 @@
+"""The report of a trained network: verdict, learning curves, errors, provenance, on the page all reports share."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+import lacemaker
+from lacemaker.networks.potential import NetworkPotential
+from lacemaker.report.advice import judge
+from lacemaker.report.labelled import LabelledSet
+from lacemaker.report.page import AdviceList, Card, Figure, FigureRow, Page, Section, render
+from lacemaker.report.scale import linear, logarithmic
+from lacemaker.report.sections import cost_section, error_section, number, provenance_section
+from lacemaker.report.svg import Chart
+
+__all__ = ["learning_curves", "network_report"]
+
+
+def learning_curves(history: Sequence[Mapping[str, Any]], names: Mapping[str, str], label: str) -> str:
+    """Some columns of the history against the epoch, on a logarithmic axis; `names` maps column to legend."""
+    epochs = np.array([row["epoch"] for row in history], dtype=float)
+    columns = {
+        shown: np.array([np.nan if row[name] is None else row[name] for row in history], dtype=float)
+        for name, shown in names.items()
+    }
+    known = {shown: values for shown, values in columns.items() if np.isfinite(values).any()}
+    chart = Chart(
+        linear(epochs, margin=0.02),
+        logarithmic(*known.values(), decades=6.0),
+        x_label="epoch",
+        y_label=label,
+        width=400,
+        height=300,
+        name=label,
+    )
+    for k, (shown, values) in enumerate(known.items()):
+        chart.line(epochs, values, series=k, label=shown)
+    return chart.render()
+
+
+def _curves_section(history: Sequence[Mapping[str, Any]]) -> Section:
+    panels = [
+        ("Loss", {"train_loss": "training", "validation_loss": "validation, errors alone"}, "loss (eV)"),
+        ("Energy", {"validation_energy_mae": "MAE", "validation_energy_rmse": "RMSE"}, "validation energy (eV)"),
+        ("Forces", {"validation_forces_mae": "MAE", "validation_forces_rmse": "RMSE"}, "validation forces (eV/Å)"),
+        ("Schedule", {"learning_rate": "learning rate", "batch_size": "batch size"}, "rate and batch size"),
+    ]
+    figures = [
+        Figure(title, learning_curves(history, names, label))
+        for title, names, label in panels
+        if any(row[name] is not None for row in history for name in names)
+    ]
+    best = history[-1]["best_epoch"]
+    lead = f"{len(history)} epochs; the network is that of epoch {best}, the best on the validation structures."
+    return Section("learning", "Learning curves", lead, [FigureRow(figures)])
+
+
+def network_report(
+    potential: NetworkPotential,
+    sets: Sequence[LabelledSet],
+    history: Sequence[Mapping[str, Any]],
+    config_text: str = "",
+    timings: Mapping[str, Mapping[str, float]] | None = None,
+    warnings: Sequence[str] = (),
+) -> str:
+    """The report as one HTML text."""
+    shown = [s for s in sets if s.name in ("train", "test")]
+    errors = {s.name: s.errors for s in shown}
+    best = shown[-1].errors.total
+    cards = [
+        Card(number(value, digits), f"{shown[-1].name} {what} MAE", unit)
+        for value, digits, unit, what in (
+            (best.energy_mae_meV_per_atom, 2, "meV/atom", "energy"),
+            (best.forces_mae_eV_per_A, 4, "eV/Å", "force"),
+        )
+        if value is not None
+    ]
+    facts = {f"network.{k}": str(v) for k, v in potential.options.model_dump().items() if v is not None}
+    facts |= {f"version of {k}": str(v) for k, v in potential.metadata["versions"].items()}
+    facts |= {f"E0 of {s}": f"{e:.6f} eV" for s, e in zip(potential.elements, potential.e0, strict=True)}
+    anyone: Any = potential
+    sections = [
+        Section("verdict", "Verdict", "", [AdviceList(judge(errors, (), (), warnings))]),
+        *([_curves_section(history)] if history else []),
+        error_section(anyone, shown),
+        cost_section(timings or {}, None),
+        provenance_section(facts, config_text, {s.name: str(s.frames.labels) for s in shown}),  # type: ignore[attr-defined]
+    ]
+    data = ", ".join(f"{len(s.frames)} {s.name} structures" for s in sets)
+    return render(
+        Page(
+            title=f"{'-'.join(potential.elements)}: {potential.options.label}, {potential.n_parameters} parameters",
+            lead=f"Cutoff {potential.cutoff:.2f} Å, {potential.options.interactions} interactions; {data}.",
+            version=lacemaker.__version__,
+            cards=[*cards, Card(str(potential.n_parameters), "parameters")],
+            sections=sections,
+            footer=f"Made by lacemaker {lacemaker.__version__}. This page is complete in itself; it loads nothing.",
+        )
+    )

@@ -1,0 +1,158 @@
+"""The training loop."""
+
+from __future__ import annotations
+
+import hashlib
+import time
+from collections.abc import Callable
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+
+from lacemaker.errors import SolverError
+from lacemaker.networks import checkpoint
+from lacemaker.networks.checkpoint import Checkpoint
+from lacemaker.networks.config import TrainingConfig
+from lacemaker.networks.controller import Controller
+from lacemaker.networks.dataset import Dataset
+from lacemaker.networks.loss import loss, scores
+from lacemaker.networks.network import Network
+
+__all__ = ["initial_network", "train_network"]
+
+Row = dict[str, Any]
+
+
+def initial_network(config: TrainingConfig, element_energies: np.ndarray | None, n_species: int) -> Network:
+    """A network with seeded weights, element energies in its first head and heads of falling size after it.
+
+    Parameters
+    ----------
+    config : TrainingConfig
+    element_energies : (n_species,) eV or None
+        Least-squares energies of the elements; None where the network has no head for them.
+    n_species : int
+    """
+    options = config.network.model_copy(
+        update={"first_is_interacting": config.network.first_is_interacting or element_energies is None}
+    )
+    with torch.random.fork_rng():
+        torch.manual_seed(config.seed)
+        network = Network(options, n_species).to(getattr(torch, config.dtype))
+    with torch.no_grad():
+        scale = 1e-2
+        for head in network.heads[1:]:
+            head.weight *= scale
+            head.bias *= scale
+            scale *= scale
+        if element_energies is not None:
+            network.heads[0].weight.copy_(torch.as_tensor(element_energies).reshape(1, -1))
+            network.heads[0].weight.requires_grad_(config.train_element_energies)
+    return network
+
+
+def fingerprint(config: TrainingConfig, *hashes: str) -> str:
+    """Digest of all that decides how training goes: a checkpoint with another one is not continued."""
+    said = config.model_dump_json(exclude={"output", "resume", "report", "threads", "data"})
+    # longer training continues a shorter one
+    said = said.replace(f'"max_epochs":{config.schedule.max_epochs}', "")
+    return hashlib.sha256("|".join([said, torch.__version__, *hashes]).encode()).hexdigest()
+
+
+def train_network(
+    network: Network,
+    train: Dataset,
+    validation: Dataset,
+    config: TrainingConfig,
+    *,
+    device: str = "cpu",
+    path: Path | None = None,
+    identity: str = "",
+    each_epoch: Callable[[Row], None] | None = None,
+) -> tuple[Network, list[Row]]:
+    """Train in place and return the network of the best epoch with the learning curves.
+
+    Parameters
+    ----------
+    network : Network
+    train, validation : Dataset
+    config : TrainingConfig
+    device : str
+    path : Path, optional
+        Checkpoint, written after every epoch and continued from where it fits `identity`.
+    identity : str
+        See `fingerprint`.
+    each_epoch : callable, optional
+        Called with each new row of the learning curves.
+
+    Raises
+    ------
+    SolverError
+        If the loss is not finite.
+    """
+    network.to(device)
+    trainable = [p for p in network.parameters() if p.requires_grad]
+    state = Checkpoint(
+        network,
+        torch.optim.Adam(trainable, lr=config.schedule.learning_rate),
+        Controller.start(config.schedule),
+        _copy(network),
+        [],
+        identity,
+    )
+    if path is not None and config.resume:
+        checkpoint.read(path, state)
+    while not state.controller.finished(config.schedule):
+        row = _epoch(state, train, validation, config, device)
+        if path is not None:
+            checkpoint.write(path, state)
+        if each_epoch is not None:
+            each_epoch(row)
+    network.load_state_dict(state.best)
+    return network, state.history
+
+
+def _epoch(
+    state: Checkpoint, train: Dataset, validation: Dataset, config: TrainingConfig, device: str
+) -> Row:
+    """One pass over the data; advances `state`."""
+    controller, start = state.controller, time.perf_counter()
+    for group in state.optimiser.param_groups:
+        group["lr"] = controller.learning_rate
+    total, n = 0.0, 0
+    for data in train.shuffled(controller.batch_size, config.seed, controller.epoch, device):
+        state.optimiser.zero_grad(set_to_none=True)
+        value = loss(state.network, data, config.loss)
+        value.backward()
+        if config.schedule.clip is not None:
+            torch.nn.utils.clip_grad_norm_(state.network.parameters(), config.schedule.clip)
+        state.optimiser.step()
+        total += float(value.detach()) * data.batch.n_structures
+        n += data.batch.n_structures
+    if not np.isfinite(total):
+        raise SolverError(
+            f"Training diverged in epoch {controller.epoch + 1}\n  found: a loss of {total / n}\n"
+            "  to do: lower schedule.learning_rate or set schedule.clip; check the labels with `lace check`"
+        )
+    found = scores(state.network, validation, config.loss, device)
+    state.controller = controller.after(getattr(found, config.schedule.monitor), config.schedule)
+    if state.controller.best_epoch == state.controller.epoch:
+        state.best = _copy(state.network)
+    row = {
+        "epoch": state.controller.epoch,
+        "train_loss": total / n,
+        **{f"validation_{name}": value if np.isfinite(value) else None for name, value in asdict(found).items()},
+        "batch_size": controller.batch_size,
+        "learning_rate": controller.learning_rate,
+        "best_epoch": state.controller.best_epoch,
+        "seconds": round(time.perf_counter() - start, 3),
+    }
+    state.history.append(row)
+    return row
+
+
+def _copy(network: Network) -> dict[str, torch.Tensor]:
+    return {name: value.detach().clone() for name, value in network.state_dict().items()}

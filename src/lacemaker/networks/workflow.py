@@ -1,0 +1,226 @@
+"""`lace train`: from a configuration to a trained network, error tables, learning curves and a report."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import torch
+
+from lacemaker.networks.backend import choose_device
+from lacemaker.networks.config import TrainingConfig, effective_yaml, training_config
+from lacemaker.networks.dataset import Dataset
+from lacemaker.networks.potential import NetworkPotential
+from lacemaker.networks.training import fingerprint, initial_network, train_network
+from lacemaker.structures import Frames, ReferenceEnergies, reference_energies
+from lacemaker.structures.references import composition
+from lacemaker.workflow.data import Sets, check_elements, load_sets
+from lacemaker.workflow.fitting import collect_warnings
+from lacemaker.workflow.outputs import output_folder, peak_memory_mib, versions, write_json, write_text
+from lacemaker.workflow.progress import Progress, SilentProgress, StageTimer
+
+if TYPE_CHECKING:
+    from lacemaker.analysis import ErrorTable
+
+__all__ = ["TrainingResult", "train"]
+
+NETWORK, SUMMARY, REPORT = "network.lace", "summary.json", "report.html"
+EFFECTIVE, CHECKPOINT = "config.effective.yaml", "checkpoint.safetensors"
+SUMMARY_FORMAT = 1
+
+
+@dataclass(frozen=True, eq=False)
+class TrainingResult:
+    """What training left behind.
+
+    Attributes
+    ----------
+    folder : Path
+        Holds network.lace, summary.json, report.html, config.effective.yaml and the last checkpoint.
+    potential : NetworkPotential
+    errors : mapping of "train", "validation" and "test" to ErrorTable
+    history : list of mapping
+        Learning curves, one row per epoch.
+    summary : mapping
+        The contents of summary.json.
+    """
+
+    folder: Path
+    potential: NetworkPotential
+    errors: Mapping[str, ErrorTable]
+    history: list[dict[str, Any]]
+    summary: Mapping[str, Any]
+
+
+@dataclass(frozen=True, eq=False)
+class _Parts:
+    """Training, validation and test structures."""
+
+    train: Frames
+    validation: Frames
+    test: Frames | None
+
+    def items(self) -> list[tuple[str, Frames]]:
+        named = [("train", self.train), ("validation", self.validation), ("test", self.test)]
+        return [(name, frames) for name, frames in named if frames is not None]
+
+
+def train(
+    config: TrainingConfig | Mapping[str, Any] | str | Path, *, progress: Progress | None = None
+) -> TrainingResult:
+    """Train a network as a configuration says and write the results to its output folder.
+
+    Parameters
+    ----------
+    config : path, mapping or TrainingConfig
+        A YAML file, or the same as a dictionary.
+    progress : Progress, optional
+        Where to show progress; silent by default.
+
+    Raises
+    ------
+    ConfigError, DataError, SolverError
+        Nothing is lost by running again: a killed run continues from its last epoch, with the same result.
+    """
+    settings = training_config(config)
+    shown = progress or SilentProgress()
+    timer = StageTimer(shown)
+    if settings.threads is not None:
+        torch.set_num_threads(settings.threads)
+    with collect_warnings(shown.warn) as warnings:
+        folder = output_folder(settings.output)
+        text = effective_yaml(settings, folder, "Configuration in effect; runs with `lace train`.")
+        write_text(folder / EFFECTIVE, text)
+        with timer.stage("reading structures"):
+            sets = load_sets(settings)  # type: ignore[arg-type]  (reads .data alone)
+            parts = _split(sets, settings)
+        for name, frames in parts.items():
+            shown.note(f"{name}: {len(frames)} structures, {frames.n_atoms} atoms")
+        e0, inner = _one_body(parts.train, sets.train, settings)
+        shown.note(str(e0))
+        potential, history = _trained(parts, e0, inner, settings, folder, timer, shown)
+        potential = potential.with_metadata(data=_facts(parts), e0=e0.to_dict())
+        potential.save(folder / NETWORK)
+        return _finish(folder, potential, parts, history, settings, text, timer, warnings)
+
+
+def _split(sets: Sets, config: TrainingConfig) -> _Parts:
+    own = sets.train.without_isolated_atoms()
+    train, validation = own.split(config.validation_fraction, seed=config.seed)
+    return _Parts(train, validation, sets.test)
+
+
+def _one_body(
+    train: Frames, everything: Frames, config: TrainingConfig
+) -> tuple[ReferenceEnergies, np.ndarray | None]:
+    """E0 added outside the network, and the element energies of its first head (None: it has none).
+
+    Where E0 is itself a least-squares estimate nothing is left for the head; its precision would suffer in float32.
+    """
+    elements = everything.elements
+    e0 = reference_energies(everything, elements, config.e0)
+    if config.network.first_is_interacting or e0.method in ("least_squares", "average"):
+        return e0, None
+    labelled = train.where(lambda f: f.energy is not None)
+    counts = composition(labelled, elements)
+    residual = np.array([f.energy for f in labelled]) - counts @ e0.array(elements)
+    return e0, np.linalg.pinv(counts) @ residual
+
+
+def _trained(
+    parts: _Parts,
+    e0: ReferenceEnergies,
+    inner: np.ndarray | None,
+    config: TrainingConfig,
+    folder: Path,
+    timer: StageTimer,
+    progress: Progress,
+) -> tuple[NetworkPotential, list[dict[str, Any]]]:
+    elements = tuple(e0.values)
+    device = choose_device(config.device)
+    network = initial_network(config, inner, len(elements))
+    with timer.stage("neighbour lists"):
+        energies = e0.array(elements)
+        check_elements(parts.test or (), elements, "test")
+        sets = [Dataset(f, elements, energies, config) for f in (parts.train, parts.validation)]
+    identity = fingerprint(config, parts.train.content_hash(), parts.validation.content_hash())
+    progress.note(f"{network.options.label}: {sum(p.numel() for p in network.parameters())} parameters, {device}")
+    with timer.stage("training", "epochs") as advance:
+
+        def each_epoch(row: dict[str, Any]) -> None:
+            advance(row["epoch"], config.schedule.max_epochs)
+            if row["epoch"] == row["best_epoch"] or row["epoch"] % 10 == 0:
+                progress.note(_line(row))
+
+        network, history = train_network(
+            network, *sets, config, device=device, path=folder / CHECKPOINT, identity=identity, each_epoch=each_epoch
+        )
+    return NetworkPotential(network.cpu(), elements, energies), history
+
+
+def _line(row: Mapping[str, Any]) -> str:
+    shown = {"E": "validation_energy_mae", "F": "validation_forces_mae"}
+    errors = ", ".join(f"{k} MAE {row[name]:.4f}" for k, name in shown.items() if row[name] is not None)
+    return (
+        f"epoch {row['epoch']}: loss {row['train_loss']:.5f}, validation {errors}; batch {row['batch_size']}, "
+        f"rate {row['learning_rate']:.2g}, {row['seconds']:.1f} s"
+    )
+
+
+def _facts(parts: _Parts) -> dict[str, Any]:
+    return {
+        name: {"n_frames": len(f), "n_atoms": f.n_atoms, "sha256": f.content_hash(), "labels": f.labels.to_dict()}
+        for name, f in parts.items()
+    }
+
+
+def _finish(
+    folder: Path,
+    potential: NetworkPotential,
+    parts: _Parts,
+    history: list[dict[str, Any]],
+    config: TrainingConfig,
+    config_text: str,
+    timer: StageTimer,
+    warnings: list[str],
+) -> TrainingResult:
+    """Error tables, summary and report; the network is already on disk."""
+    from lacemaker.analysis import predict
+    from lacemaker.report.labelled import LabelledSet
+
+    labelled = []
+    with timer.stage("errors", "structures") as advance:
+        for name, frames in parts.items():
+            predictions = predict(potential, frames, n_threads=torch.get_num_threads(), advance=advance)  # type: ignore[arg-type]
+            labelled.append(LabelledSet.of(name, potential, frames, predictions))  # type: ignore[arg-type]
+    errors = {s.name: s.errors for s in labelled}
+    best = history[-1]["best_epoch"] if history else 0
+    summary = {
+        "format": SUMMARY_FORMAT,
+        "created": time.strftime("%Y-%m-%dT%H:%M:%S%z"),
+        "versions": {**versions(), "torch": torch.__version__},
+        "potential": NETWORK,
+        "elements": list(potential.elements),
+        "cutoff_A": potential.cutoff,
+        "network": {**potential.options.model_dump(mode="json"), "n_parameters": potential.n_parameters},
+        "e0_eV": dict(zip(potential.elements, potential.e0.tolist(), strict=True)),
+        "training": {"epochs": len(history), "best_epoch": best, "seed": config.seed, "history": history},
+        "data": potential.metadata["data"],
+        "errors": {name: table.to_dict() for name, table in errors.items()},
+        "warnings": list(warnings),
+    }
+    potential = potential.with_metadata(errors=summary["errors"])
+    potential.save(folder / NETWORK)
+    if config.report:
+        from lacemaker.networks.report import network_report
+
+        with timer.stage("report"):
+            text = network_report(potential, labelled, history, config_text, timer.to_dict(), warnings)
+            write_text(folder / REPORT, text)
+    summary |= {"timings": timer.to_dict(), "peak_memory_MiB": peak_memory_mib()}
+    write_json(folder / SUMMARY, summary)
+    return TrainingResult(folder, potential, errors, history, summary)

@@ -1,0 +1,112 @@
+"""The fused kernels agree with their plain twins, to second derivatives, for every width, degree and precision."""
+
+import pytest
+
+torch = pytest.importorskip("torch")
+
+from molecules import batch, ethanol, small_crystal, structure  # noqa: E402
+from test_networks_symmetry import KINDS, network  # noqa: E402
+
+from lacemaker.networks import fused  # noqa: E402
+from lacemaker.networks.invariants import plain_invariants  # noqa: E402
+from lacemaker.networks.messages import plain_messages  # noqa: E402
+
+needs_kernels = pytest.mark.skipif(not fused.usable(torch.zeros(1)), reason="the core was built without these kernels")
+pytestmark = needs_kernels
+
+WIDTHS = [1, 3, 5, 8, 20, 37, 64, 131]
+TOLERANCE = {torch.float64: 1e-12, torch.float32: 3e-5}
+
+
+def derivatives(function, inputs):
+    """Value, first derivatives along a random direction, and the derivatives of their random sum."""
+    generator = torch.Generator().manual_seed(7)
+
+    def random(x):
+        return torch.randn(x.shape, generator=generator, dtype=torch.float64).to(x.dtype)
+
+    inputs = [x.detach().clone().requires_grad_() for x in inputs]
+    value = function(*inputs)
+    g = random(value).requires_grad_()
+    first = torch.autograd.grad(value, inputs, g, create_graph=True)
+    total = sum((a * random(a)).sum() for a in first)
+    second = torch.autograd.grad(total, [*inputs, g])
+    return [value, *first, *second]
+
+
+def agree(a, b, tolerance):
+    for x, y in zip(a, b, strict=True):
+        x, y = x.detach(), y.detach()
+        assert float((x - y).abs().max()) <= tolerance * max(1.0, float(y.abs().max()))
+
+
+@pytest.mark.parametrize("dtype", [torch.float64, torch.float32])
+@pytest.mark.parametrize("width", WIDTHS)
+@pytest.mark.parametrize("n_c", [1, 4, 9, 16])
+def test_messages_and_their_derivatives(width, n_c, dtype):
+    data = batch(ethanol(), structure([8], [[0, 0, 0]]), small_crystal(), dtype=dtype)
+    generator = torch.Generator().manual_seed(width)
+    n_pairs = len(data.centre)
+    inputs = [
+        torch.randn(shape, generator=generator, dtype=torch.float64).to(dtype)
+        for shape in ((n_pairs, 6), (n_pairs, n_c), (data.n_atoms, 6, width))
+    ]
+    ours = derivatives(lambda s, t, y: fused.messages(s, t, y, data.first, data.neighbour), inputs)
+    theirs = derivatives(lambda s, t, y: plain_messages(s, t, y, data), inputs)
+    agree(ours, theirs, TOLERANCE[dtype] * 10)
+
+
+@pytest.mark.parametrize("dtype", [torch.float64, torch.float32])
+@pytest.mark.parametrize("width", WIDTHS)
+@pytest.mark.parametrize(("l_max", "n_max"), [(2, 2), (2, 3), (2, 4), (3, 2), (3, 3), (3, 4)])
+def test_invariants_and_their_derivatives(width, l_max, n_max, dtype):
+    shape = (5, (l_max + 1) ** 2, width)
+    m = torch.randn(shape, generator=torch.Generator().manual_seed(width), dtype=torch.float64).to(dtype)
+    ours = derivatives(lambda x: fused.invariants(x, l_max, n_max), [m])
+    theirs = derivatives(lambda x: plain_invariants(x, l_max, n_max), [m])
+    agree(ours, theirs, TOLERANCE[dtype] * 10)
+
+
+def training_gradient(net, data):
+    result = net.evaluate(data, training=True)
+    total = result.energy.square().sum() + result.forces().square().sum() + result.virial().abs().sum()
+    return [result.energy, result.forces(), *torch.autograd.grad(total, list(net.parameters()), allow_unused=True)]
+
+
+@pytest.mark.parametrize("options", KINDS, ids=str)
+def test_networks_train_alike_with_and_without_kernels(options, monkeypatch):
+    net, data = network(**options), batch(ethanol(), small_crystal(), structure([6], [[0, 0, 0]]))
+    ours = training_gradient(net, data)
+    monkeypatch.setenv("LACEMAKER_NETWORK_KERNELS", "plain")
+    assert not fused.usable(data.vectors)
+    theirs = training_gradient(net, data)
+    assert [x is None for x in ours] == [x is None for x in theirs]
+    agree([x for x in ours if x is not None], [x for x in theirs if x is not None], 1e-10)
+
+
+def test_threads_change_nothing_but_rounding():
+    net, data = network(features=33), batch(*[small_crystal(k) for k in range(30)])
+    before = torch.get_num_threads()
+    try:
+        torch.set_num_threads(1)
+        one = training_gradient(net, data)
+        torch.set_num_threads(3)
+        three = training_gradient(net, data)
+        again = training_gradient(net, data)
+    finally:
+        torch.set_num_threads(before)
+    agree(three, one, 1e-11)
+    assert all(torch.equal(a, b) for a, b in zip(three[:2], again[:2], strict=True))
+
+
+def test_wrong_shapes_are_refused():
+    data = batch(ethanol())
+    s, t = torch.zeros(len(data.centre), 6), torch.zeros(len(data.centre), 4)
+    y = torch.zeros(9, 6, 8)
+    fused.messages(s, t, y, data.first, data.neighbour)
+    with pytest.raises(ValueError, match="as many sensitivities"):
+        fused.messages(s, t, y[:, :5].contiguous(), data.first, data.neighbour)
+    with pytest.raises(ValueError, match="neighbour outside"):
+        fused.messages(s, t, y, data.first, data.neighbour + 5)
+    with pytest.raises(ValueError, match="one row per pair"):
+        fused.messages(s[:-1].contiguous(), t, y, data.first, data.neighbour)
