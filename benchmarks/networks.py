@@ -1,9 +1,9 @@
-"""Speed of HIP-NN networks against hippynn 0.1.3 (with numba) on one core: energy + force inference and training steps.
+"""Speed of HIP-NN networks against hippynn 0.1.3 with numba on one core: inference and training.
 
-Same sizes as the reference figures: HCNO, cutoff 6.5 Å, 20 sensitivities, 2 interactions, 3 atom layers, float32, pairs given. Median
-process CPU time; the two codes take turns.
+Same sizes as the reference figures: HCNO, cutoff 6.5 Å, 20 sensitivities, 2 interactions, 3 atom layers,
+float32, pairs given. Median process CPU time; the two codes take turns.
 
-    taskset -c 1 python benchmarks/networks.py                       # everything that is stated in docs/networks.md
+    taskset -c 1 python benchmarks/networks.py          # everything stated in docs/networks.md
     taskset -c 1 python benchmarks/networks.py --nets hop34 --features 128 --systems water
 """
 
@@ -46,7 +46,10 @@ def water() -> SimpleNamespace:
         positions.append(one.positions @ turn + (np.array(site) + 0.5) * length / 4 + rng.normal(0, 0.1, 3))
         numbers += list(one.numbers)
     return SimpleNamespace(
-        numbers=np.array(numbers), positions=np.vstack(positions), cell=np.eye(3) * length, pbc=np.ones(3, bool)
+        numbers=np.array(numbers),
+        positions=np.vstack(positions),
+        cell=np.eye(3) * length,
+        pbc=np.ones(3, bool),
     )
 
 
@@ -99,9 +102,9 @@ def hippynn(net: str, features: int, batch: Batch):
 
         reference.custom_kernels.set_custom_kernels("numba")
         torch.manual_seed(0)
-        options = dict(n_features=features, n_sensitivities=20, dist_soft_min=0.75, dist_soft_max=5.5,
-                       dist_hard_max=6.5, n_atom_layers=3, n_interaction_layers=2,
-                       possible_species=[0, 1, 6, 7, 8])  # fmt: skip
+        options = {"n_features": features, "n_sensitivities": 20, "dist_soft_min": 0.75, "dist_soft_max": 5.5,
+                       "dist_hard_max": 6.5, "n_atom_layers": 3, "n_interaction_layers": 2,
+                       "possible_species": [0, 1, 6, 7, 8]}  # fmt: skip
         classes = {"hip-nn": Hipnn, "ts1": HipnnVec, "ts2": HipnnQuad}
         if net in classes:
             made = classes[net](**options)
@@ -138,7 +141,7 @@ def hippynn(net: str, features: int, batch: Batch):
 
 
 def in_turn(functions, seconds: float) -> list[float]:
-    """Median CPU seconds of each function, called in turn until `seconds` have passed (at least 5 times each)."""
+    """Median CPU seconds of each function, called in turn for `seconds` (at least 5 times each)."""
     for function in functions:
         function()
         function()
@@ -153,7 +156,9 @@ def in_turn(functions, seconds: float) -> list[float]:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("--nets", nargs="+", default=list(NETS), choices=NETS)
     parser.add_argument("--features", nargs="+", type=int, default=[20, 128])
     parser.add_argument("--systems", nargs="+", default=list(SYSTEMS), choices=SYSTEMS)
@@ -161,7 +166,7 @@ def main() -> None:
     parser.add_argument("--alone", action="store_true", help="leave hippynn out")
     options = parser.parse_args()
     torch.set_num_threads(1)
-    print(f"torch {torch.__version__}, {torch.get_num_threads()} thread; µs/atom: ours / hippynn numba = speed-up")
+    print(f"torch {torch.__version__}, {torch.get_num_threads()} thread; µs/atom: ours / hippynn = speed-up")
     for name in options.systems:
         batch = SYSTEMS[name]()
         print(f"{name}: {batch.n_atoms} atoms, {len(batch.centre) / batch.n_atoms:.0f} pairs per atom")

@@ -73,7 +73,7 @@ def compare(element: str, model: str, n_folds: int) -> None:
     published = cross_validate(plain, frames, folds, e0="zero", weights=FORCES_ONLY_CORE)
     del plain
     basis = default_basis(element, DEGREES[model])
-    core = lace.assemble(basis, frames, folds=folds, restraint=RepulsionRestraint.default(basis))
+    core = lace.assemble(basis, frames, folds=folds, restraint=RepulsionRestraint())
     ours = cross_validate(core, frames, folds, e0="fit", weights=DEFAULT_WEIGHTS)
     for name, errors in (("published", published), ("defaults", ours)):
         print(

@@ -1,7 +1,8 @@
 // From the tables of a basis to a DesignPlan. Host code, once per basis and instruction set.
 #pragma once
 
-#include <cstring>
+#include <memory>
+#include <string>
 #include <tuple>
 #include <unordered_map>
 
@@ -195,7 +196,7 @@ inline void check(const Tables& t, const DesignTables& d) {
                     std::size_t(first.back()) == total && std::is_sorted(first.begin(), first.end()),
                 name + " must rise from 0 to " + std::to_string(total));
     };
-    require(!d.product_first.empty() && !d.row_first.empty(), "product_first and row_first must hold at least one zero");
+    require(!d.product_first.empty() && !d.row_first.empty(), "product_first and row_first must start with a zero");
     const std::size_t nz = std::size_t(t.n_species);
     partition(d.product_centre, nz + 1, d.product_first.size() - 1, "product_centre");
     partition(d.product_first, 0, d.product_index.size(), "product_first");

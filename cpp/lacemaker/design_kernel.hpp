@@ -9,7 +9,7 @@
 //
 // Optimised away: the strided copy of J, the copy of the product block before its transposition, a separate virial
 // pass, work on species that a function or a neighbour does not have, J sums that differ only in the radial index.
-// Memory: one workspace of a few megabytes per call, see DesignWorkspace; F is touched once per site and column.
+// Memory of a call, AVX-512, 44 neighbours: 1 MB for 350, 2 MB for 950 functions of order 3, 7 MB for 5456 of order 4.
 #pragma once
 
 #include "design_gradient.hpp"

@@ -9,11 +9,8 @@
 #pragma once
 
 #include <algorithm>
-#include <array>
 #include <cstdint>
 #include <map>
-#include <stdexcept>
-#include <string>
 #include <utility>
 #include <vector>
 

@@ -176,8 +176,8 @@ inline LaceContainer open_container(const char* bytes, std::size_t size, const s
                             "update lacemaker and run `lace lammps build` again");
     if (header.version < 1) throw not_lace("a header without a format version");
     if (header.sha256.size() != 64 || detail::digest(text, header.sha256, c) != header.sha256)
-        throw LaceFileError(source + " is damaged or was edited", "contents that do not match the SHA-256 digest in its header",
-                            "take a fresh copy");
+        throw LaceFileError(source + " is damaged or was edited",
+                            "contents that do not match the SHA-256 digest in its header", "take a fresh copy");
     return c;
 }
 

@@ -25,7 +25,7 @@ struct HostAtoms {
     const double* positions;         // (n_atoms, 3) Å
     const std::int32_t* species;     // (n_atoms,), -1: not ours
     int n_sites;
-    const int* sites;                // (n_sites,) atoms to evaluate, ascending for speed
+    const int* sites;                // (n_sites,) atoms to evaluate, each once
     const int* counts;               // by atom: length of its list
     const int* const* neighbours;    // by atom: its list
     int mask;                        // applied to entries of the lists
@@ -135,6 +135,9 @@ private:
             order_[first[atoms.species[site]]++] = site;
             most_listed_ = std::max(most_listed_, atoms.counts[site]);
         }
+        for (const Window& w : windows_)  // evaluate() relies on ascending sites; hosts list them so
+            if (!std::is_sorted(&order_[w.first], &order_[w.first] + w.count))
+                std::sort(&order_[w.first], &order_[w.first] + w.count);
     }
 
     // Neighbours of one window that are within the largest cutoff: differences and atoms, list after list.

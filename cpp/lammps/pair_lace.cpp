@@ -132,7 +132,8 @@ void PairLace::echo(const std::string& path) const {
     std::string text = "pair style lace: " + path + ": " + line + "\n";
     for (int type = 1; type <= atom->ntypes; ++type) {
         const int z = species_of_type_[type];
-        text += "  atom type " + std::to_string(type) + " is " + (z < 0 ? "NULL" : lacemaker::symbol(potential_->elements[z])) + "\n";
+        const char* name = z < 0 ? "NULL" : lacemaker::symbol(potential_->elements[z]);
+        text += "  atom type " + std::to_string(type) + " is " + name + "\n";
     }
     utils::logmesg(lmp, text);
 }
@@ -239,8 +240,8 @@ double PairLace::memory_usage() {
     return evaluator_ ? bytes + double(evaluator_->bytes()) : bytes;
 }
 
-// The hook for per-atom uncertainties: `fix ID group pair N lace NAME 1` asks here for an array (nlocal,) or (nlocal, columns).
-// Potential files hold no committee and no extrapolation data yet, so there is nothing to hand out.
+// The hook for per-atom uncertainties: `fix ID group pair N lace NAME 1` asks here for an array (nlocal,) or (nlocal,
+// columns). Potential files hold no committee and no extrapolation data yet, so there is nothing to hand out.
 void* PairLace::extract_peratom(const char* /*name*/, int& columns) {
     columns = 0;
     return nullptr;

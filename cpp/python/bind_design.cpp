@@ -95,11 +95,11 @@ void bind_design(nb::module_& m) {
         .def("rows", &rows, "positions"_a.noconvert(), "cell"_a.noconvert(), "species"_a.noconvert(),
              "first"_a.noconvert(), "index"_a.noconvert(), "shift"_a.noconvert(), "out"_a.noconvert(), nb::kw_only(),
              "forces"_a = true, "n_threads"_a = 1,
-             "Fill out (1 + 3 n_atoms + 6, >= n_columns): energy, forces -dB/dx (1/Å), virial -dB/d eps (xx yy zz yz xz "
-             "xy).\nWith forces=False, out has the energy row only. Columns behind n_columns are left alone. Fastest if "
-             "rows start on\ncache lines and are not a multiple of 512 bytes apart. The list may hold pairs beyond the "
-             "cutoff.")
+             "Fill out (1 + 3 n_atoms + 6, >= n_columns): energy, forces -dB/dx (1/Å), virial -dB/d eps (xx yy zz yz\n"
+             "xz xy). With forces=False, out has the energy row only. Columns behind n_columns are left alone. Fastest\n"
+             "if rows start on cache lines and are not a multiple of 512 bytes apart. The list may hold pairs beyond\n"
+             "the cutoff.")
         .def("statistics", &statistics,
-             "Per centre: A functions and pair functions in use, stored products, non-zero dB/dA, distinct ones; bytes.")
+             "Per centre: A and pair functions in use, stored products, non-zero dB/dA, distinct ones; bytes.")
         .def_prop_ro("n_columns", [](const DesignRows& self) { return self.plan().view().n_columns; });
 }

@@ -1,8 +1,10 @@
 // lacemaker._core.messages_*, invariants_*: the fused operations of HIP-NN networks, for float32 and float64 arrays.
 #include <nanobind/nanobind.h>
 #include <nanobind/stl/optional.h>
+#include <nanobind/stl/string.h>
 
 #include <algorithm>
+#include <atomic>
 #include <mutex>
 #include <optional>
 
@@ -32,16 +34,20 @@ using OutMatrix = Output<T, nb::ndim<2>>;
 template <class T>
 using OutCube = Output<T, nb::ndim<3>>;
 
-const MessageKernels& kernels() {
-    static const MessageKernels& best = []() -> const MessageKernels& {
+const MessageKernels& kernels_of(Isa isa) {
 #ifdef LACEMAKER_X86_KERNELS
-        if (isa_usable(Isa::avx512)) return message_kernels_avx512;
-        if (isa_usable(Isa::avx2)) return message_kernels_avx2;
+    if (isa == Isa::avx512) return message_kernels_avx512;
+    if (isa == Isa::avx2) return message_kernels_avx2;
 #endif
-        return message_kernels_baseline;
-    }();
-    return best;
+    return message_kernels_baseline;
 }
+
+std::atomic<const MessageKernels*>& chosen() {
+    static std::atomic<const MessageKernels*> kernels{&kernels_of(choose_isa("auto"))};
+    return kernels;
+}
+
+const MessageKernels& kernels() { return *chosen().load(); }
 
 template <class T>
 const MessageFunctions<T>& functions() {
@@ -218,6 +224,9 @@ void bind_type(nb::module_& m) {
 }  // namespace lacemaker::python
 
 void bind_messages(nanobind::module_& m) {
+    using namespace lacemaker;
+    m.def("choose_message_isa", [](const std::string& name) { python::chosen() = &python::kernels_of(choose_isa(name)); },
+          nanobind::arg("isa"), "Instruction set of the messages_* and invariants_* functions from now on.");
     lacemaker::python::bind_type<float>(m);
     lacemaker::python::bind_type<double>(m);
 }

@@ -117,7 +117,9 @@ def _result(atoms, energy, pressure, table):
     if table.shape[1] > 5:
         symmetric, centroid = np.zeros((n, 3, 3)), np.zeros((n, 3, 3))
         for k, (a, b) in enumerate(VOIGT):
-            symmetric[:, a, b] = symmetric[:, b, a] = -BAR * table[:, 5 + k]  # LAMMPS: minus the virial, bar Å³
+            symmetric[:, a, b] = symmetric[:, b, a] = (
+                -BAR * table[:, 5 + k]
+            )  # LAMMPS: minus the virial, bar Å³
         for k, (a, b) in enumerate(NINE):
             centroid[:, a, b] = -BAR * table[:, 11 + k]
         symmetric = np.array([turn(w) for w in symmetric])

@@ -74,7 +74,7 @@ def test_atom_virials_sum_to_the_virial(engine, rough, rough_file, structures):
 
 
 def test_centroid_virials_are_those_of_the_heat_flux(engine, rough, rough_file, structures):
-    """W_j = sum_i (x_j - x_i) ⊗ (-dE_i/dx_j), the derivatives by central differences; a cluster has no images.
+    """W_j = sum_i (x_j - x_i) ⊗ (-dE_i/dx_j), by central differences; a cluster has no images.
 
     Fan et al., Phys. Rev. B 92, 094301 (2015), eqs 20 and 21.
     """
@@ -109,8 +109,23 @@ def shared_release(request):
 
     path = Path(__file__).parents[1] / "potential" / "released" / f"{request.param}.lace"
     expected = json.loads(path.with_suffix(".json").read_text())
-    atoms = Atoms(*(expected[key] for key in ("numbers", "positions")), cell=expected["cell"], pbc=expected["pbc"])
+    atoms = Atoms(
+        *(expected[key] for key in ("numbers", "positions")), cell=expected["cell"], pbc=expected["pbc"]
+    )
     return path.resolve(), atoms, np.array(expected["energies"])
+
+
+def test_odd_headers_extra_arrays_and_empty_parts_are_read(engine, rough, structures):
+    """Escapes and other scripts in the provenance, arrays of the future, and a potential of bare atoms."""
+    atoms, path = structures["small skewed"], engine.folder / "odd.lace"
+    odd = rough.with_metadata(citation='"\\ Å 硅 🙂 \n\t/', data={"sha256": "f" * 64, "version": 3})
+    odd.with_extras(committee=np.ones((3, 2)), flags=np.zeros(0, dtype=np.int32)).save(path)
+    result = engine.evaluate(atoms, pair_commands(path), ["Si", "O"], per_atom=False)
+    assert_same(result, rough.predict(atoms), len(atoms))
+    bare = lace.Potential(rough.basis, np.zeros(rough.basis.n_functions), rough.e0)
+    bare.save(path)
+    result = engine.evaluate(atoms, pair_commands(path), ["Si", "O"])
+    assert_same(result, bare.predict(atoms), len(atoms))
 
 
 def test_python_calculator_and_lammps_share_the_file(rough_file, rough, structures):

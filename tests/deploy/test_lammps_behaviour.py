@@ -100,7 +100,11 @@ def test_hybrid_adds_up_and_null_types_are_left_alone(engine, rough, rough_file,
     lj = "\n".join(f"pair_coeff {a} {b} STYLE 0.01 2.0" for a, b in [(1, 2), (2, 2), (2, 3)])
     own = f"pair_style hybrid/overlay lace {cut}\npair_coeff * * lace {rough_file} O NULL Si\n"
     both = engine.evaluate(atoms, own + lj.replace("STYLE", "lj/cut"), symbols)
-    plain = lj.replace("STYLE ", "") + "\n" + "\n".join(f"pair_coeff {a} {b} 0.0 1.0" for a, b in [(1, 1), (1, 3), (3, 3)])
+    plain = (
+        lj.replace("STYLE ", "")
+        + "\n"
+        + "\n".join(f"pair_coeff {a} {b} 0.0 1.0" for a, b in [(1, 1), (1, 3), (3, 3)])
+    )
     only_lj = engine.evaluate(atoms, f"pair_style {cut}\n{plain}", symbols)
     mine = rough.predict(atoms[~third])
     assert abs(both.energy - only_lj.energy - mine.energy) < 1e-10 * len(atoms)
@@ -124,7 +128,9 @@ def test_plugin_can_be_unloaded_and_loaded_again(engine, plugin, rough_file):
     again = box.split("pair_style")[1]
     script = f"{box}\nplugin unload pair lace\nplugin list\nplugin load {plugin.path}\npair_style{again}"
     said = engine.script(script).stdout
-    energies = [line.split()[2] for line in said.splitlines() if len(line.split()) == 6 and line.split()[0] == "0"]
+    energies = [
+        line.split()[2] for line in said.splitlines() if len(line.split()) == 6 and line.split()[0] == "0"
+    ]
     assert len(energies) == 2
     assert energies[0] == energies[1]
 
@@ -145,7 +151,7 @@ create_box 1 r
 create_atoms 1 box
 mass 1 28.085
 {pair}
-velocity all create 600 4711 mom yes
+velocity all create 600 4711 mom yes loop geom
 timestep {step}
 neighbor 1.0 bin
 thermo {every}

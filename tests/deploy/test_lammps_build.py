@@ -112,10 +112,16 @@ def test_compiler_errors_are_shown(installation, tmp_path, monkeypatch):
 def strangers_door(plugin, tmp_path):
     """The plugin as if it had been built for a LAMMPS of another date."""
     door = tmp_path / "lace-other-plugin.so"
-    flags = ['-DLACE_LAMMPS_VERSION="1 Jan 2020"', "-DLACE_LAMMPS_NUMBER=20200101", '-DLACE_STYLE_FILE="x.so"']
+    flags = [
+        '-DLACE_LAMMPS_VERSION="1 Jan 2020"',
+        "-DLACE_LAMMPS_NUMBER=20200101",
+        '-DLACE_STYLE_FILE="x.so"',
+    ]
     source = source_folder() / "lammps" / "plugin_door.cpp"
     compiler = os.environ.get("CXX", "c++").split()
-    subprocess.run([*compiler, "-std=c++17", "-shared", "-fPIC", *flags, source, "-o", door, "-ldl"], check=True)
+    subprocess.run(
+        [*compiler, "-std=c++17", "-shared", "-fPIC", *flags, source, "-o", door, "-ldl"], check=True
+    )
     return door
 
 
@@ -158,7 +164,8 @@ def test_wrong_mpiexec_is_noticed(installation, tmp_path, monkeypatch):
 def test_lace_lammps_run(installation, plugin, rough_file, tmp_path, capfd, monkeypatch):
     monkeypatch.chdir(tmp_path)
     Path("in.file").write_text(
-        "units metal\natom_style atomic\nregion r block 0 9 0 9 0 9\ncreate_box 1 r\ncreate_atoms 1 single 1 1 1\n"
+        "units metal\natom_style atomic\nregion r block 0 9 0 9 0 9\ncreate_box 1 r\n"
+        "create_atoms 1 single 1 1 1\n"
         f"mass 1 1\npair_style lace\npair_coeff * * {rough_file} ${{element}}\nrun 0\n"
     )
     assert main(["lammps", "run", "-n", "2", "in.file", "-var", "element", "Si", "-log", "none"]) == 0

@@ -15,7 +15,7 @@ def structure(numbers, positions, cell=None, pbc=False):
         numbers=np.array(numbers),
         positions=np.array(positions, dtype=float),
         cell=np.zeros((3, 3)) if cell is None else np.array(cell, dtype=float),
-        pbc=np.array([pbc] * 3),
+        pbc=np.array(np.broadcast_to(pbc, 3)),
     )
 
 

@@ -8,6 +8,7 @@ torch = pytest.importorskip("torch")
 
 import training_data  # noqa: E402
 
+import lacemaker as lace  # noqa: E402
 from lacemaker.cli.app import main  # noqa: E402
 from lacemaker.config.yamlfile import dump_yaml  # noqa: E402
 
@@ -23,6 +24,11 @@ def test_train_writes_results_and_prints_errors(tmp_path, capsys):
     assert "epoch 1:" in out.err
     summary = json.loads((tmp_path / "results" / "summary.json").read_text())
     assert summary["network"]["kind"] == "hip-hop-nn"
+    assert main(["evaluate", str(tmp_path / "results" / "network.lace"), str(tmp_path / "train.xyz")]) == 0
+    assert "meV/atom" in capsys.readouterr().out
+    network = lace.load(tmp_path / "results" / "network.lace")
+    errors = lace.evaluate(network, tmp_path / "train.xyz").total
+    assert errors.n_frames == 12
 
 
 def test_a_wrong_key_is_the_users_to_correct(tmp_path, capsys):

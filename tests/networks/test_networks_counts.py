@@ -1,4 +1,4 @@
-"""Numbers of trainable parameters: the table of the hippynn examples (2 elements for methane, 4 otherwise)."""
+"""Numbers of trainable parameters: the table of the hippynn examples."""
 
 import pytest
 
@@ -41,7 +41,17 @@ def test_parameters_of_the_widest_networks(net, number):
 
 
 def test_number_of_invariants_by_degree_and_factors():
-    counts = {(3, 4): 13, (2, 4): 6, (3, 3): 7, (2, 3): 5, (3, 2): 4, (2, 2): 3, (1, 2): 2, (1, 4): 2, (0, 4): 1}
+    counts = {
+        (3, 4): 13,
+        (2, 4): 6,
+        (3, 3): 7,
+        (2, 3): 5,
+        (3, 2): 4,
+        (2, 2): 3,
+        (1, 2): 2,
+        (1, 4): 2,
+        (0, 4): 1,
+    }
     assert {key: len(invariants_of(*key)) for key in counts} == counts
     assert invariants_of(3, 1) == (0,)
 

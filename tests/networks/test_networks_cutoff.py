@@ -1,4 +1,4 @@
-"""Energies and forces end smoothly at the cutoff; what group norm does to weak environments, and its remedy."""
+"""Energies and forces end smoothly at the cutoff; group norm's effect on weak environments."""
 
 import numpy as np
 import pytest

@@ -29,7 +29,7 @@ CASES = [
 
 @pytest.fixture(scope="module")
 def mixed():
-    """Molecules of several sizes and a crystal smaller than the cutoff in one batch, one lone atom included."""
+    """Molecules of several sizes and a crystal smaller than the cutoff in one batch."""
     water = structure([8, 1, 1], [[0, 0, 0.1], [0.76, 0, -0.5], [-0.7, 0.1, -0.5]])
     return batch(ethanol(), water, structure([6, 7], [[0, 0, 0], [0.3, 1.1, 0.2]]), small_crystal())
 
@@ -53,7 +53,13 @@ def test_energies_forces_and_hierarchicality_are_those_of_hippynn(kind, l_max, n
 
 @pytest.mark.parametrize(
     "changes",
-    [{"resnet": False}, {"resnet": 7}, {"n_atom_layers": 0}, {"first_is_interacting": True}, {"group_norm": False}],
+    [
+        {"resnet": False},
+        {"resnet": 7},
+        {"n_atom_layers": 0},
+        {"first_is_interacting": True},
+        {"group_norm": False},
+    ],
     ids=str,
 )
 def test_variants_of_the_architecture_are_those_of_hippynn(changes, mixed):

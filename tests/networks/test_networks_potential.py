@@ -49,7 +49,12 @@ def test_damaged_edited_and_foreign_files_are_refused(potential, tmp_path):
     edited = bytearray(data)
     edited[-9] ^= 1
     newer = data.replace(b'\\"version\\": 1', b'\\"version\\": 9', 1)
-    cases = {"truncated": data[:-100], "edited": bytes(edited), "version 9": newer, "not a network": b"hello" * 9}
+    cases = {
+        "truncated": data[:-100],
+        "edited": bytes(edited),
+        "version 9": newer,
+        "not a network": b"hello" * 9,
+    }
     assert newer != data
     for content in cases.values():
         (tmp_path / "x.lace").write_bytes(content)

@@ -20,7 +20,8 @@ def ring(steps):
 
 # equal distances, different angles: the distances of {0,1,2,5} and of the square are the same
 SAME_DISTANCES = ring([0, 2, 4, 6]), ring([0, 1, 2, 5])
-# homometric sets of Z_8: both have the angles 45, 45, 90, 135, 135, 180, hence equal distances *and* angles (all two-
+# homometric sets of Z_8: both have the angles 45, 45, 90, 135, 135, 180, hence equal distances *and* angles
+# (all two-
 # neighbour correlations), like the degenerate methane of Pozdnyakov et al., PRL 125, 166001 (2020)
 SAME_ANGLES = ring([0, 1, 3, 4]), ring([0, 1, 2, 5])
 
@@ -50,7 +51,7 @@ def test_only_angles_help_where_distances_agree(net):
 
 @pytest.mark.parametrize("net", list(NETS))
 def test_only_three_factors_help_where_distances_and_angles_agree(net):
-    """HIP-NN, HIP-NN-TS and all invariants of two factors cannot tell these apart; HIP-HOP-NN from (2,3) on can."""
+    """HIP-NN, HIP-NN-TS and invariants of two factors cannot tell these apart; from (2,3) on they can."""
     assert (difference(net, SAME_ANGLES) < 1e-12) == (net not in ("hop23", "hop24", "hop34"))
     assert not np.isnan(difference(net, SAME_ANGLES))
 

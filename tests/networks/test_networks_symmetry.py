@@ -1,4 +1,4 @@
-"""Energies do not change under rotation, reflection, translation and relabelling; forces are minus the gradient."""
+"""Energies are invariant under rotation, reflection, translation, relabelling; forces are gradients."""
 
 import subprocess
 import sys
@@ -35,7 +35,11 @@ def network(seed=0, **options):
 
 def energies_and_forces(net, s):
     result = net.evaluate(batch(s))
-    return result.energy.detach().numpy(), result.forces().detach().numpy(), result.virial().detach().numpy()[0]
+    return (
+        result.energy.detach().numpy(),
+        result.forces().detach().numpy(),
+        result.virial().detach().numpy()[0],
+    )
 
 
 def orthogonal(seed, determinant):
@@ -51,7 +55,9 @@ def test_rotated_reflected_shifted_and_relabelled_atoms_have_the_same_energy(opt
     order = np.random.default_rng(3).permutation(len(s.numbers))
     for determinant in (1, -1):
         q = orthogonal(5, determinant)
-        moved = structure(s.numbers[order], (s.positions @ q.T + [0.3, -7, 11])[order], s.cell @ q.T, s.pbc[0])
+        moved = structure(
+            s.numbers[order], (s.positions @ q.T + [0.3, -7, 11])[order], s.cell @ q.T, s.pbc[0]
+        )
         e, f, w = energies_and_forces(net, moved)
         assert e == pytest.approx(energy, rel=1e-11)
         assert np.allclose(f, (forces @ q.T)[order], atol=1e-11)
@@ -102,6 +108,20 @@ def test_a_batch_gives_what_its_structures_give_alone(options):
     assert torch.allclose(together.energy, torch.cat([r.energy for r in alone]), atol=1e-12)
     assert torch.allclose(together.forces(), torch.cat([r.forces() for r in alone]), atol=1e-12)
     assert torch.allclose(together.virial(), torch.cat([r.virial() for r in alone]), atol=1e-11)
+
+
+@pytest.mark.parametrize("pbc", [(True, True, True), (True, True, False), (False, True, False)])
+@pytest.mark.parametrize("options", KINDS[2:5], ids=str)
+def test_a_doubled_crystal_slab_or_wire_has_twice_the_energy_and_the_same_forces(options, pbc):
+    net, one = network(**options), small_crystal()
+    along = 1  # doubled along a periodic direction
+    cell = one.cell * np.where(np.arange(3) == along, 2, 1)[:, None]
+    both = np.vstack([one.positions, one.positions + one.cell[along]])
+    energy, forces, virial = energies_and_forces(net, structure(one.numbers, one.positions, one.cell, pbc))
+    e, f, w = energies_and_forces(net, structure(np.tile(one.numbers, 2), both, cell, pbc))
+    assert e == pytest.approx(2 * energy, rel=1e-11)
+    assert np.allclose(f, np.tile(forces, (2, 1)), atol=1e-11)
+    assert np.allclose(w, 2 * virial, atol=1e-10)
 
 
 def test_single_precision_is_good_to_six_digits():

@@ -18,6 +18,7 @@ from lacemaker.networks.config import LossWeights, Schedule, TrainingConfig, tra
 from lacemaker.networks.controller import Controller  # noqa: E402
 from lacemaker.networks.dataset import Dataset  # noqa: E402
 from lacemaker.networks.loss import loss, scores  # noqa: E402
+from lacemaker.networks.options import NetworkOptions  # noqa: E402
 from lacemaker.networks.workflow import train  # noqa: E402
 
 
@@ -130,7 +131,9 @@ def test_controllers_double_the_batch_then_halve_the_rate_then_stop():
 
 def frames_and_config(**changes):
     frames = lace.read(training_data.alloy(6))
-    return frames, TrainingConfig(**training_data.config(__import__("pathlib").Path("."), dtype="float64", **changes))
+    return frames, TrainingConfig(
+        **training_data.config(__import__("pathlib").Path("."), dtype="float64", **changes)
+    )
 
 
 def test_the_loss_is_the_sum_of_its_terms():
@@ -147,13 +150,16 @@ def test_the_loss_is_the_sum_of_its_terms():
     assert scores(network, data, plain, "cpu").loss == pytest.approx(expected, rel=1e-10)
     more = LossWeights(energy_per_atom=True, hierarchy=0.3, hierarchy_kind="batch", l2=0.01)
     extra = 0.3 * result.hierarchicality("batch") + 0.01 * network.regularisation()
-    assert float(loss(network, labelled, more).detach()) == pytest.approx(expected + float(extra.detach()), rel=1e-10)
+    assert float(loss(network, labelled, more).detach()) == pytest.approx(
+        expected + float(extra.detach()), rel=1e-10
+    )
 
 
 def test_weights_scale_residuals_and_missing_labels_do_not_count():
     frames, config = frames_and_config(weights={"default": {"energy": 3.0, "forces": 0.0}})
-    some = lace.structures.Frames([frames[0], lace.structures.Frame(
-        frames[1].numbers, frames[1].positions, frames[1].cell, frames[1].pbc, energy=frames[1].energy)])  # fmt: skip
+    f = frames[1]
+    bare = lace.structures.Frame(f.numbers, f.positions, f.cell, f.pbc, energy=f.energy)
+    some = lace.structures.Frames([frames[0], bare])
     network = training.initial_network(config, np.zeros(2), 2)
     plain = config.model_copy(update={"weights": {}})
     sets = [Dataset(some, frames.elements, np.zeros(2), c) for c in (config, plain)]
@@ -175,7 +181,7 @@ def test_element_energies_are_least_squares_and_stay(trained):
 def test_a_diverging_run_says_what_to_do(folder):
     bad = training_data.config(folder, output=str(folder / "bad"))
     bad["schedule"] = {**bad["schedule"], "learning_rate": 1e30}
-    with pytest.raises(SolverError, match="lower schedule.learning_rate"):
+    with pytest.raises(SolverError, match="lower schedule"):
         train(bad)
 
 
@@ -183,7 +189,7 @@ def test_a_diverging_run_says_what_to_do(folder):
 def test_presets_are_valid_and_given_values_win(preset):
     config = training_config({"preset": preset, "data": {"train": "a.xyz"}, "network": {"features": 7}})
     assert config.network.features == 7
-    assert config.network.cutoff != TrainingConfig.model_fields["network"].default.cutoff or preset == "ani1x"
+    assert (config.network.cutoff == NetworkOptions().cutoff) == (preset == "ani1x")
 
 
 def test_configuration_errors_name_the_key():

@@ -91,8 +91,13 @@ def test_the_potential_of_a_fit_predicts_its_rows_times_coefficients(frames):
         np.testing.assert_allclose(np.ravel(prediction.forces), expected[1 : 1 + 3 * n], rtol=1e-8, atol=1e-8)
 
 
-def test_processes_give_the_bits_of_this_process(frames):
-    here = assemble(BASIS, frames)
+def test_threads_and_processes_give_the_same_bits(frames, monkeypatch):
+    monkeypatch.setattr("lacemaker.regression.chunks.MIN_ROWS", 150)
+    monkeypatch.setattr("lacemaker.regression.chunks.ROWS_PER_COLUMN", 1)
+    here, threads = assemble(BASIS, frames), assemble(BASIS, frames, n_threads=3)
+    assert here.metadata["n_chunks"] > 5
+    for one, other in zip(here.groups, threads.groups, strict=True):
+        np.testing.assert_array_equal(one.factor.array, other.factor.array)
     with ProcessPoolExecutor(1, mp_context=multiprocessing.get_context("spawn")) as executor:
         there = assemble(BASIS, frames, executor=executor)
     for one, other in zip(here.groups, there.groups, strict=True):

@@ -165,6 +165,28 @@ def test_scaling_all_weights_scales_the_noise_only():
     )
 
 
+def test_a_search_that_runs_out_of_evaluations_says_so(monkeypatch):
+    from lacemaker.regression.solvers import blr
+
+    real = blr.maximise_evidence
+    monkeypatch.setattr(blr, "maximise_evidence", lambda *a, **k: real(*a, **k, max_evaluations=4))
+    fit = solve(SYSTEM, solver=BLR(noise="per_quantity"))
+    assert "stopped after" in fit.messages[0]
+    assert "short of the maximum" in fit.messages[0]
+    assert np.all(np.isfinite(fit.coefficients))
+
+
+def test_a_precision_matrix_that_cannot_be_inverted_is_an_error_with_advice(monkeypatch):
+    from lacemaker.regression.solvers import blr
+
+    def singular(*args, **kwargs):
+        raise ArithmeticError("the precision matrix is singular")
+
+    monkeypatch.setattr(blr, "maximise_evidence", singular)
+    with pytest.raises(SolverError, match=r"precision matrix is singular.*Use noise='shared'"):
+        solve(SYSTEM, solver=BLR(noise="per_quantity"))
+
+
 def test_one_structure_with_only_an_energy_is_an_error_with_advice():
     frame = labelled(SyntheticRows(3, elements=("H",)), 1)[0]
     source = SyntheticRows(3, elements=("H",))

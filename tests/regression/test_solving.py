@@ -1,5 +1,6 @@
 """Solving the triangular system is solving the weighted rows, with E0 fitted, given or moved."""
 
+import dataclasses
 import json
 
 import numpy as np
@@ -207,6 +208,30 @@ def test_solvers_are_found_by_name():
 def test_impossible_requests_are_named(arguments, error, message):
     with pytest.raises(error, match=message):
         solve(SYSTEM, **arguments)
+
+
+def test_a_prior_needs_quantum_numbers():
+    bare = dataclasses.replace(SYSTEM, functions=())
+    assert solve(bare, prior=None).coefficients.shape == (12,)
+    with pytest.raises(ConfigError, match=r"algebraic prior needs the quantum numbers.*prior=None"):
+        solve(bare)
+
+
+def test_coefficients_that_are_not_finite_are_an_error():
+    from lacemaker.regression.problem import Problem, Solution
+    from lacemaker.regression.solvers import Solver
+
+    class Overflowing(Solver):
+        kind: str = "overflowing"
+
+        def solve(self, problem: Problem) -> Solution:
+            return Solution(np.full(problem.n_columns, np.inf), {}, 3, 1e40, "made to fail")
+
+    Solver.registry.pop("overflowing")
+    with pytest.raises(
+        SolverError, match=r"overflowing found coefficients that are not finite.*rank 3 of 12"
+    ):
+        solve(SYSTEM, solver=Overflowing())
 
 
 def test_a_fit_without_a_basis_makes_no_potential():

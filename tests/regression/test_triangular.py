@@ -88,6 +88,8 @@ def test_joining_systems_equals_assembling_all_frames(system):
         gram(joined.weighted().array), gram(system.weighted().array), rtol=1e-11, atol=1e-9
     )
     assert joined.n_rows == system.n_rows
+    gas = assemble(SOURCE, [make_frame(0, energy=1.0, config_type="gas")])
+    assert first.joined(gas).known_config_types == ("gas", "liquid", "solid")
     with pytest.raises(DataError, match="columns differ"):
         first.joined(assemble(SyntheticRows(5), FRAMES))
 

@@ -11,9 +11,18 @@ from typing import TYPE_CHECKING, Any, Literal
 import numpy as np
 
 from lacemaker.basis import tables
-from lacemaker.basis.centre import CentreBasis, build_centre
+from lacemaker.basis.centre import CentreBasis
 from lacemaker.basis.envelopes import Envelope, XEnvelope
 from lacemaker.basis.messages import basis_error
+from lacemaker.basis.optimal import Arithmetic, IndependentSet, independent_functions
+from lacemaker.basis.optimal_order import OrderBy
+from lacemaker.basis.optimal_subset import (
+    PART_FIELDS,
+    build_many_body,
+    parent_columns,
+    product_spec,
+    selection_spec,
+)
 from lacemaker.basis.pair import PairBasis, PairColumns, pair_columns
 from lacemaker.basis.radial import Jacobi, RadialBasis
 from lacemaker.basis.repulsion import ZBL
@@ -122,13 +131,8 @@ class ACEBasis:
             )
         )  # fmt: skip
 
-    def _set(self, spec: "BasisSpec") -> None:
-        built: dict[tuple[Fraction, ...], CentreBasis] = {}
-        for degrees in spec.degrees:  # centres of equal degrees share their arrays
-            if degrees not in built:
-                built[degrees] = build_centre(len(spec.elements), degrees, Fraction(spec.wl), spec.level_rule)
-        many_body = tuple(built[degrees] for degrees in spec.degrees)
-        self.__dict__.update(specification=spec, many_body=many_body)
+    def _set(self, spec: "BasisSpec", full: tuple[CentreBasis, ...] | None = None) -> None:
+        self.__dict__.update(specification=spec, many_body=build_many_body(spec, full))
 
     specification: "BasisSpec"
     many_body: tuple[CentreBasis, ...]
@@ -151,7 +155,8 @@ class ACEBasis:
         return (
             f"ACEBasis({'-'.join(self.elements)}, correlation_order={spec.correlation_order}, "
             f"max_degree={degrees[0] if len(set(spec.max_degree)) == 1 else degrees}, "
-            f"cutoff={self.cutoff:g}, n_functions={self.n_functions})"
+            f"cutoff={self.cutoff:g}, n_functions={self.n_functions}"
+            f"{', selection' if spec.selection else ''}{', polynomial readout' if spec.readout else ''})"
         )
 
     def spec(self) -> dict[str, Any]:
@@ -175,7 +180,7 @@ class ACEBasis:
 
     @cached_property
     def _spec_text(self) -> str:
-        return self.specification.model_dump_json()
+        return self.specification.text()
 
     @cached_property
     def digest(self) -> str:
@@ -199,7 +204,8 @@ class ACEBasis:
     @property
     def correlation_order(self) -> int:
         """Largest correlation order."""
-        return self.specification.correlation_order
+        spec = self.specification
+        return max(spec.correlation_order, spec.readout.max_order if spec.readout else 0)
 
     @cached_property
     def n_many_body(self) -> int:
@@ -275,6 +281,87 @@ class ACEBasis:
         for centre, neighbour, n in self.pair_columns.owners.tolist():
             found.append(Function("pair", centre, ((neighbour, n, 0),)))
         return tuple(found)
+
+    def independent_functions(
+        self, order_by: OrderBy = "degree", arithmetic: Arithmetic = "exact"
+    ) -> IndependentSet:
+        """Which many-body functions are functionally independent; see `lacemaker.basis.optimal`."""
+        return independent_functions(self, order_by, arithmetic)
+
+    def optimal(self, order_by: OrderBy = "degree", arithmetic: Arithmetic = "exact") -> "ACEBasis":
+        """The functionally independent part of this basis: no function of it is a function of the others.
+
+        Parameters
+        ----------
+        order_by
+            Which of several dependent functions survives: "degree", "body_order", "cost", a function of a
+            `Function`, or one number per many-body function; lower is kept first. Stored with the basis.
+        arithmetic
+            "exact" (modulo two primes) or "float64".
+
+        Notes
+        -----
+        A linear model on it misses products of its functions; see `with_products`. Pair functions stay.
+
+        Raises
+        ------
+        BasisError
+            for unknown arguments.
+        """
+        found = independent_functions(self, order_by, arithmetic)
+        return self._part(selection_spec(self, found.mask, order_by=found.order_by, arithmetic=arithmetic))
+
+    def subset(self, functions: Any) -> "ACEBasis":
+        """The basis with some of its many-body functions, by mask or column numbers. Pair functions stay.
+
+        Raises
+        ------
+        BasisError
+            when a number does not exist or a centre element is left without functions.
+        """
+        return self._part(selection_spec(self, functions))
+
+    def with_products(
+        self,
+        max_factors: int = 2,
+        max_order: int | None = None,
+        max_degree: float | str | Fraction | None = None,
+    ) -> "ACEBasis":
+        """Polynomial readout: products of up to `max_factors` many-body functions join the basis.
+
+        Parameters
+        ----------
+        max_order
+            Largest correlation order of a product, up to 6; default: that of the basis, so that the program
+            stays in its class of cost.
+        max_degree
+            Largest total degree of a product; default: the largest degree of the basis.
+
+        Raises
+        ------
+        BasisError
+            when the basis has products already or there would be far too many.
+        """
+        return self._part(product_spec(self, max_factors, max_order, max_degree))
+
+    def _part(self, spec: "BasisSpec") -> "ACEBasis":
+        basis = ACEBasis.__new__(ACEBasis)
+        basis._set(spec, self.full.many_body)
+        basis.__dict__["full"] = self.full
+        return basis
+
+    @cached_property
+    def full(self) -> "ACEBasis":
+        """The basis this one is a part of: without selection and products."""
+        spec = self.specification
+        if spec.selection is None and spec.readout is None:
+            return self
+        return ACEBasis.from_spec({k: v for k, v in self.spec().items() if k not in PART_FIELDS})
+
+    @cached_property
+    def full_columns(self) -> np.ndarray:
+        """(n_functions,) column of each function in the `full` basis, -1 for products of functions."""
+        return parent_columns(self, self.full)
 
     def counts(self) -> BasisCounts:
         """Sizes per centre element and body order; print it."""

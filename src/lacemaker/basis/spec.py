@@ -56,6 +56,22 @@ class ZBLSpec(_Frozen):
     outer: Matrix
 
 
+class SelectionSpec(_Frozen):
+    """Some of the many-body functions: per centre element their numbers in the full basis, as "0-15,17"."""
+
+    kept: tuple[str, ...]
+    order_by: str | None = None
+    arithmetic: Literal["exact", "float64"] | None = None
+
+
+class ReadoutSpec(_Frozen):
+    """Products of functions: largest number of factors, correlation order and degree of a product."""
+
+    max_factors: int = Field(ge=2, le=MAX_ORDER)
+    max_order: int = Field(ge=2, le=MAX_ORDER)
+    max_degree: Exact
+
+
 class BasisSpec(_Frozen):
     """Everything that defines an ACE basis; `max_degree` holds one list of degrees per centre element."""
 
@@ -75,6 +91,13 @@ class BasisSpec(_Frozen):
     polynomials: Jacobi
     pair: PairSpec | None
     repulsion: ZBLSpec | None
+    selection: SelectionSpec | None = None
+    readout: ReadoutSpec | None = None
+
+    def text(self) -> str:
+        """JSON; a full basis is written without the words selection and readout."""
+        absent = {name for name in ("selection", "readout") if getattr(self, name) is None}
+        return self.model_dump_json(exclude=absent)
 
     @property
     def degrees(self) -> tuple[tuple[Fraction, ...], ...]:
@@ -96,6 +119,16 @@ def read_spec(spec: Any) -> BasisSpec:
         raise _explained(error) from error
     check(read)
     return read
+
+
+def build_readout(*, max_factors: int, max_order: int, max_degree: Fraction) -> ReadoutSpec:
+    """A checked readout."""
+    try:
+        return ReadoutSpec(
+            max_factors=max_factors, max_order=max_order, max_degree=plain_fraction(max_degree)
+        )
+    except ValidationError as error:
+        raise _explained(error) from error
 
 
 def build_spec(**fields: Any) -> BasisSpec:

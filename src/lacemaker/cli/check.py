@@ -9,15 +9,27 @@ import typer
 
 
 def check(
-    data: Annotated[list[Path], typer.Argument(help="Structure files, anything ASE reads.")],
+    data: Annotated[list[Path] | None, typer.Argument(help="Structure files, anything ASE reads.")] = None,
     prefix: Annotated[str | None, typer.Option(help="Prefix of the label keys, such as dft_.")] = None,
     energy_key: Annotated[str | None, typer.Option(help="Key of the energy.")] = None,
     forces_key: Annotated[str | None, typer.Option(help="Key of the forces.")] = None,
     stress_key: Annotated[str | None, typer.Option(help="Key of the stress.")] = None,
     virial_key: Annotated[str | None, typer.Option(help="Key of the virial.")] = None,
     json: Annotated[Path | None, typer.Option("--json", help="Write the findings here too.")] = None,
+    independence: Annotated[
+        Path | None,
+        typer.Option(
+            help="Instead: functional rank and redundant functions of this potential (.lace) or "
+            "configuration (.yaml), and the rank at the atoms of the structure files, if any."
+        ),
+    ] = None,
 ) -> None:
     """Show the labels found per quantity and config_type, reference energies, and anything suspicious."""
+    if independence is not None:
+        _check_independence(independence, data or [], json)
+        return
+    if not data:
+        raise typer.BadParameter("give at least one structure file")
     from lacemaker.structures import check_frames, read
 
     keys: dict[str, Any] = {
@@ -33,3 +45,30 @@ def check(
         from lacemaker.workflow.outputs import write_json
 
         write_json(json, report.to_dict())
+
+
+def _check_independence(model: Path, data: list[Path], json: Path | None) -> None:
+    from lacemaker.analysis.independence import report
+    from lacemaker.structures import read
+
+    frames = read([str(path) for path in data], require=(), check=False) if data else None
+    found = report(_basis_or_potential(model), frames)
+    print(found)
+    if json is not None:
+        from lacemaker.workflow.outputs import write_json
+
+        write_json(json, found.to_dict())
+
+
+def _basis_or_potential(path: Path) -> Any:
+    if path.suffix not in (".yaml", ".yml"):
+        from lacemaker.potential import Potential
+
+        return Potential.load(path)
+    from lacemaker.config import load_config
+    from lacemaker.structures import read
+    from lacemaker.workflow.fitting import make_basis
+
+    config = load_config(path)
+    elements = config.basis.elements or read(list(config.data.train), **config.data.read_options()).elements
+    return make_basis(config, tuple(elements))

@@ -27,11 +27,12 @@ def evaluate(
 ) -> None:
     """Compare a potential with reference data: MAE and RMSE by config_type."""
     from lacemaker.analysis import error_table, predict
-    from lacemaker.potential import Potential, default_threads
+    from lacemaker.potential import default_threads
     from lacemaker.structures import read
+    from lacemaker.workflow import load
     from lacemaker.workflow.data import check_elements
 
-    model = Potential.load(potential)
+    model = load(potential)
     frames = read([str(path) for path in data], prefix=prefix, require=())
     check_elements(frames, model.elements, "given")
     predictions = predict(model, frames, n_threads=threads or default_threads())

@@ -18,7 +18,7 @@ from pathlib import Path
 from lacemaker.deploy.lammps_installation import Installation, LammpsError
 from lacemaker.potential.messages import problem
 
-__all__ = ["Plugin", "build_plugin", "find_plugin", "source_folder"]
+__all__ = ["Plugin", "build_plugin", "find_plugin", "latest_plugin", "source_folder"]
 
 # As in cpp/kernels/CMakeLists.txt
 KERNEL_FLAGS = ("-O3", "-ffp-contract=fast", "-fno-math-errno", "-fno-trapping-math", "-fno-signed-zeros")
@@ -58,7 +58,10 @@ def source_folder() -> Path:
         if (folder / _DOOR).is_file() and (folder / "lacemaker").is_dir():
             return folder
     raise problem(
-        LammpsError, "the sources of the pair style are missing", f"nothing in {here.parent / 'source'}", "reinstall lacemaker"
+        LammpsError,
+        "the sources of the pair style are missing",
+        f"nothing in {here.parent / 'source'}",
+        "reinstall lacemaker",
     )
 
 
@@ -66,6 +69,19 @@ def find_plugin(lammps: Installation, folder: Path | None = None) -> Plugin | No
     """The plugin for this LAMMPS if it was built before from the same sources; else None."""
     path = _path(lammps, folder)
     return Plugin(path) if path.is_file() else None
+
+
+def latest_plugin(executable: Path) -> Plugin | None:
+    """The plugin built last for the program `executable` as it is now, which is not run; None if none was."""
+    from lacemaker.basis.coupling_cache import cache_folder
+
+    program = {"path": str(executable), "modified": executable.stat().st_mtime_ns}
+    found: list[tuple[float, Path]] = []
+    for record in (cache_folder() or Path()).glob("lammps/*/build.json"):
+        plugins = list(record.parent.glob("*-plugin.so"))
+        if plugins and json.loads(record.read_text()).get("program") == program:
+            found.append((record.stat().st_mtime, plugins[0]))
+    return Plugin(max(found)[1]) if found else None
 
 
 def build_plugin(
@@ -96,7 +112,10 @@ def build_plugin(
         scratch = Path(tempfile.mkdtemp(prefix=".build-", dir=path.parent.parent))
     except OSError as error:
         raise problem(
-            LammpsError, "the plugin cannot be kept", str(error), "set LACEMAKER_CACHE to a folder you may write to"
+            LammpsError,
+            "the plugin cannot be kept",
+            str(error),
+            "set LACEMAKER_CACHE to a folder you may write to",
         ) from error
     try:
         _compile(lammps, scratch, path.name, jobs or _processors())
@@ -146,7 +165,11 @@ def _digest(lammps: Installation) -> str:
 
 def _sources() -> list[Path]:
     root = source_folder()
-    names = [*root.glob("lacemaker/*.hpp"), *root.glob("kernels/evaluate_*.cpp"), *root.glob("lammps/**/*.[ch]*")]
+    names = [
+        *root.glob("lacemaker/*.hpp"),
+        *root.glob("kernels/evaluate_*.cpp"),
+        *root.glob("lammps/**/*.[ch]*"),
+    ]
     return sorted(file for file in names if file.is_file())
 
 
@@ -158,7 +181,7 @@ def _compiler() -> str:
         LammpsError,
         "there is no C++ compiler",
         "none of $CXX, c++, g++, clang++",
-        "install one (Debian: apt install g++; conda: conda install cxx-compiler), or copy a plugin built elsewhere",
+        "install one (Debian: apt install g++; conda: conda install cxx-compiler)",
     )
 
 
@@ -170,11 +193,20 @@ def _commands(lammps: Installation, folder: Path, name: str) -> tuple[list[list[
     """Compiler calls that may run side by side, and those that link, afterwards."""
     if sys.platform != "linux":
         raise problem(
-            LammpsError, "the plugin is only built on Linux", f"this is {sys.platform}", "use the .yace route (docs/lammps.md)"
+            LammpsError,
+            "the plugin is only built on Linux",
+            f"this is {sys.platform}",
+            "use the .yace route (docs/lammps.md)",
         )
     root, compiler = source_folder(), _compiler().split()
     style = name.removesuffix("-plugin.so") + ".style.so"
-    common = [*compiler, *_COMMON_FLAGS, f"-D_GLIBCXX_USE_CXX11_ABI={int(lammps.new_strings)}", "-Wno-psabi", f"-I{root}"]
+    common = [
+        *compiler,
+        *_COMMON_FLAGS,
+        f"-D_GLIBCXX_USE_CXX11_ABI={int(lammps.new_strings)}",
+        "-Wno-psabi",
+        f"-I{root}",
+    ]
     version = [f'-DLACE_LAMMPS_VERSION="{lammps.version}"', f"-DLAMMPS_{lammps.integers}"]
     if lammps.git:
         version.append(f'-DLACE_LAMMPS_GIT="{lammps.git}"')
@@ -186,7 +218,12 @@ def _commands(lammps: Installation, folder: Path, name: str) -> tuple[list[list[
     objects = {unit: str(folder / (Path(unit).stem + ".o")) for unit in units}
     compile_ = [[*flags, "-c", str(root / unit), "-o", objects[unit]] for unit, flags in units.items()]
     shared = [*compiler, "-shared"]
-    door = [f"-DLACE_LAMMPS_NUMBER={lammps.number}", f'-DLACE_STYLE_FILE="{style}"', str(root / _DOOR), "-ldl"]
+    door = [
+        f"-DLACE_LAMMPS_NUMBER={lammps.number}",
+        f'-DLACE_STYLE_FILE="{style}"',
+        str(root / _DOOR),
+        "-ldl",
+    ]
     link = [
         [*shared, *objects.values(), "-o", str(folder / style)],
         [*common, "-shared", "-O2", *version, *door, "-o", str(folder / name)],
@@ -199,7 +236,9 @@ def _mpi_flags(lammps: Installation, root: Path) -> list[str]:
     if lammps.mpi != "openmpi":
         return [f"-I{root / 'lammps' / 'mpi_standin'}"]
     try:
-        shown = subprocess.run(["mpicxx", "--showme:compile"], capture_output=True, text=True, check=True).stdout
+        shown = subprocess.run(
+            ["mpicxx", "--showme:compile"], capture_output=True, text=True, check=True
+        ).stdout
     except (OSError, subprocess.CalledProcessError) as error:
         raise problem(
             LammpsError,
@@ -216,7 +255,14 @@ def _compile(lammps: Installation, folder: Path, name: str, jobs: int) -> None:
         list(pool.map(_call, compile_))
     for command in link:
         _call(command)
-    record = {"lammps": lammps.version, "update": lammps.update, "mpi": lammps.mpi, "commands": [*compile_, *link]}
+    program = {"path": str(lammps.executable), "modified": lammps.executable.stat().st_mtime_ns}
+    record: dict[str, object] = {
+        "lammps": lammps.version,
+        "update": lammps.update,
+        "mpi": lammps.mpi,
+        "program": program,
+    }
+    record["commands"] = [*compile_, *link]
     (folder / "build.json").write_text(json.dumps(record, indent=1) + "\n")
 
 
@@ -234,11 +280,11 @@ def _call(command: Sequence[str]) -> None:
 def _check_loads(lammps: Installation, plugin: Path) -> None:
     """Let LAMMPS load it: the only proof that both fit together."""
     script = f"plugin load {plugin}\nplugin list\n"
-    environment = lammps.environment({k: v for k, v in os.environ.items() if k != "LAMMPS_PLUGIN_PATH"})
     with tempfile.TemporaryDirectory() as folder:
         done = subprocess.run(
             [lammps.executable, "-in", "/dev/stdin", "-log", "none"],
-            input=script, env=environment, cwd=folder, capture_output=True, text=True, timeout=_TIMEOUT, errors="replace",
+            input=script, env=lammps.alone(), cwd=folder, capture_output=True, text=True, errors="replace",
+            timeout=_TIMEOUT,
         )  # fmt: skip
     said = done.stdout + done.stderr
     if "pair style plugin lace" in said:

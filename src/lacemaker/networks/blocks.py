@@ -1,6 +1,6 @@
 """Blocks: one interaction layer and several on-site layers, each with a residual connection.
 
-    y = R softplus(base(x)) + r0 + x          (+ U x instead of x where the widths differ)
+y = R softplus(base(x)) + r0 + x          (+ U x instead of x where the widths differ)
 """
 
 from __future__ import annotations

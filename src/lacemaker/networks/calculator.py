@@ -59,13 +59,16 @@ class NetworkCalculator(Calculator):
                 f"skin={skin}",
                 "give 0 or more Å, such as 0.5",
             )
-        known = isinstance(potential, NetworkPotential)
-        self.potential: Any = potential if known else NetworkPotential.load(potential)
-        path = None if known else os.fspath(potential)
-        self.parameters.update(potential=path, skin=float(skin), n_threads=n_threads, dtype=dtype, device=device)
+        path = None if isinstance(potential, NetworkPotential) else os.fspath(potential)
+        self.potential: Any = potential if path is None else NetworkPotential.load(path)
+        self.parameters.update(
+            potential=path, skin=float(skin), n_threads=n_threads, dtype=dtype, device=device
+        )
         self._start()
 
     def _start(self) -> None:
         p = self.parameters
-        self._evaluator = self.potential.evaluator(dtype=p["dtype"], n_threads=p["n_threads"], device=p["device"])
+        self._evaluator = self.potential.evaluator(
+            dtype=p["dtype"], n_threads=p["n_threads"], device=p["device"]
+        )
         self._neighbours = LastingNeighbours(self._evaluator, p["skin"])

@@ -1,4 +1,4 @@
-"""Checkpoints: parameters, best parameters and Adam's moments in one safetensors file with a JSON header; no pickle."""
+"""Checkpoints: parameters, the best ones and Adam's moments in a safetensors file with a JSON header."""
 
 from __future__ import annotations
 
@@ -90,7 +90,8 @@ def read(path: Path, state: Checkpoint) -> bool:
         _restore(state, header, parts)
     except Exception as error:
         raise FileFormatError(
-            f"{path} is no usable checkpoint\n  found: {error}\n  to do: remove it to begin anew, or set resume: false"
+            f"{path} is no usable checkpoint\n  found: {error}\n"
+            "  to do: remove it to begin anew, or set resume: false"
         ) from error
     return True
 
@@ -103,6 +104,8 @@ def _restore(state: Checkpoint, header: dict[str, Any], parts: dict[str, dict[st
         moments.setdefault(int(k), {})[moment] = value
     groups = state.optimiser.state_dict()["param_groups"]
     state.optimiser.load_state_dict({"state": moments, "param_groups": groups})
-    state.best = {name: value.to(state.network.heads[-1].weight.device) for name, value in parts["best"].items()}
+    state.best = {
+        name: value.to(state.network.heads[-1].weight.device) for name, value in parts["best"].items()
+    }
     state.controller = Controller.from_dict(header["controller"])
     state.history = header["history"]

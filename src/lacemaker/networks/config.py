@@ -28,10 +28,10 @@ class LossWeights(Section):
     energy: NonNegative = 1.0
     forces: NonNegative = 1.0
     virial: NonNegative = 0.0
-    hierarchy: NonNegative = Field(0.04, description="eV; of the hierarchicality.")
+    hierarchy: NonNegative = Field(default=0.04, description="eV; of the hierarchicality.")
     hierarchy_kind: Literal["atom", "structure", "batch"] = "atom"
-    l2: NonNegative = Field(4e-8, description="eV; of the sum of squared weights.")
-    energy_per_atom: bool = Field(False, description="Compare energies (and virials) per atom.")
+    l2: NonNegative = Field(default=4e-8, description="eV; of the sum of squared weights.")
+    energy_per_atom: bool = Field(default=False, description="Compare energies (and virials) per atom.")
 
 
 class Schedule(Section):
@@ -39,37 +39,45 @@ class Schedule(Section):
 
     learning_rate: Positive = 1e-3
     batch_size: Count = 16
-    max_batch_size: Count = Field(128, description="Doubled on a plateau up to here; then the rate is halved.")
-    patience: Count = Field(10, description="Epochs without improvement that make a plateau.")
-    stopping_patience: Count = Field(40, description="Epochs since the best after which training stops.")
+    max_batch_size: Count = Field(
+        default=128, description="Doubled on a plateau up to here; then the rate is halved."
+    )
+    patience: Count = Field(default=10, description="Epochs without improvement that make a plateau.")
+    stopping_patience: Count = Field(
+        default=40, description="Epochs since the best after which training stops."
+    )
     max_epochs: Count = 1000
-    monitor: Monitor = Field("loss", description="Validation quantity that decides what is best.")
-    clip: Positive | None = Field(None, description="Largest norm of the gradient.")
+    monitor: Monitor = Field(default="loss", description="Validation quantity that decides what is best.")
+    clip: Positive | None = Field(default=None, description="Largest norm of the gradient.")
 
 
 class TrainingConfig(Section):
     """Everything `lace train` needs; every key but `data.train` has a default."""
 
     preset: Literal[tuple(PRESETS)] | None = Field(  # type: ignore[valid-type]
-        None, description="Published recipe that fills in what is not given."
+        default=None, description="Published recipe that fills in what is not given."
     )
     data: DataConfig
     validation_fraction: Annotated[float, Field(gt=0.0, lt=1.0)] = 0.1
     network: NetworkOptions = NetworkOptions()
     e0: Literal["auto", "isolated_atoms", "least_squares", "average", "zero"] | dict[str, float] = "auto"
-    train_element_energies: bool = Field(False, description="Let the energies of the elements (b = 0) change.")
+    train_element_energies: bool = Field(
+        default=False, description="Let the energies of the elements (b = 0) change."
+    )
     loss: LossWeights = LossWeights()
     weights: dict[str, QuantityNumbers] = Field(
         default_factory=dict, description="Multiply residuals by config_type; 1 by default."
     )
     schedule: Schedule = Schedule()
-    seed: int = Field(0, description="Of weights, shuffling and the validation split.")
+    seed: int = Field(default=0, description="Of weights, shuffling and the validation split.")
     dtype: Literal["float32", "float64"] = "float32"
-    device: str = Field("auto", description="auto, cpu or cuda.")
-    output: str = Field("lace-train", description="Folder for the results, relative to this configuration.")
-    threads: Count | None = Field(None, description="Default: OMP_NUM_THREADS or all cores.")
-    resume: bool = Field(True, description="Continue from the checkpoint of a killed run.")
-    report: bool = Field(True, description="Write report.html.")
+    device: str = Field(default="auto", description="auto, cpu or cuda.")
+    output: str = Field(
+        default="lace-train", description="Folder for the results, relative to this configuration."
+    )
+    threads: Count | None = Field(default=None, description="Default: OMP_NUM_THREADS or all cores.")
+    resume: bool = Field(default=True, description="Continue from the checkpoint of a killed run.")
+    report: bool = Field(default=True, description="Write report.html.")
 
     @model_validator(mode="before")
     @classmethod

@@ -1,4 +1,4 @@
-"""The controller: on a plateau the batch doubles, then the learning rate halves; too long without a best, and training ends."""
+"""On a plateau the batch doubles, then the learning rate halves; without a new best training ends."""
 
 from __future__ import annotations
 
@@ -65,4 +65,5 @@ class Controller:
     @classmethod
     def from_dict(cls, state: dict[str, Any]) -> Controller:
         """Inverse of `to_dict`."""
-        return cls(**{k: math.inf if v is None else v for k, v in state.items()})
+        known: dict[str, Any] = {k: math.inf if v is None else v for k, v in state.items()}
+        return cls(**known)

@@ -1,4 +1,4 @@
-"""Frames ready for training: graphs made once, labels relative to the one-body energies, multipliers of residuals."""
+"""Frames ready for training: graphs made once, labels relative to E0, multipliers of residuals."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
+from numpy.typing import ArrayLike
 from torch import Tensor
 
 from lacemaker.networks.graphs import Batch, Graph
@@ -73,9 +74,7 @@ class Dataset:
         self.forces = [np.full((len(f), 3), np.nan) if f.forces is None else f.forces for f in frames]
         self.virial = np.array([_full(f.virial) for f in frames]).reshape(-1, 3, 3)
         self.weights = {q: self._weights(q, config) for q in ("energy", "forces", "virial")}
-        self.atom_weights = [
-            np.ones(len(f)) if f.force_weights is None else f.force_weights for f in frames
-        ]
+        self.atom_weights = [np.ones(len(f)) if f.force_weights is None else f.force_weights for f in frames]
 
     def _weights(self, quantity: str, config: TrainingConfig) -> np.ndarray:
         return np.array(
@@ -85,8 +84,9 @@ class Dataset:
     def __len__(self) -> int:
         return len(self.graphs)
 
-    def select(self, indices: Sequence[int], device: str) -> Labelled:
+    def select(self, indices: ArrayLike, device: str) -> Labelled:
         """The given frames as one batch."""
+
         def tensor(values: np.ndarray) -> Tensor:
             return torch.from_numpy(np.ascontiguousarray(values)).to(device, self.dtype)
 

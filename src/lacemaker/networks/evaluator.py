@@ -50,7 +50,10 @@ class NetworkEvaluator(Evaluator):
 
         if dtype not in (None, "float64", "float32"):
             raise problem(
-                EvaluationError, "the precision is unknown", f"dtype={dtype!r}", "choose 'float64' or 'float32'"
+                EvaluationError,
+                "the precision is unknown",
+                f"dtype={dtype!r}",
+                "choose 'float64' or 'float32'",
             )
         self.dtype = network.dtype if dtype is None else getattr(torch, dtype)
         self.device = choose_device(device)
@@ -89,7 +92,7 @@ class NetworkEvaluator(Evaluator):
         graph = Graph.from_list(species, positions, cell, neighbours, self.cutoff)
         (found,) = self._run([graph], forces)
         site, gradient, virial = found
-        if not np.isfinite(site).all() or (forces and not np.isfinite(gradient).all()):
+        if not (np.isfinite(site).all() and (gradient is None or np.isfinite(gradient).all())):
             raise _no_energy(positions, cell, neighbours, f"energy {site.sum()} eV")
         return _prediction(site, gradient, virial, cell, pbc)
 
@@ -110,7 +113,7 @@ class NetworkEvaluator(Evaluator):
         out = []
         for k, (site, gradient, virial) in enumerate(self._run(graphs, forces)):
             _, positions, cell, pbc = prepared[k]
-            if not np.isfinite(site).all() or (forces and not np.isfinite(gradient).all()):
+            if not (np.isfinite(site).all() and (gradient is None or np.isfinite(gradient).all())):
                 reason = _no_energy(positions, cell, lists[k], f"energy {site.sum()} eV")
                 raise EvaluationError(f"Structure {k} of the batch: {reason}")
             out.append(_prediction(site, gradient, virial, cell, pbc))

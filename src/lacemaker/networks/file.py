@@ -1,8 +1,11 @@
 """The network file: one safetensors file with a JSON header; loading runs no code.
 
-Header entry ``lacemaker``: JSON with ``format`` "lacemaker network", ``version``, ``sha256``, ``units``, ``options`` (those of
-`NetworkOptions`), ``elements`` (symbols in the order of the network's inputs) and ``metadata``. Arrays: ``e0`` (Z,) float64 eV, the
-energies of the isolated atoms that are added outside the network, and the parameters under their names (float32 or
+Header entry ``lacemaker``: JSON with ``format`` "lacemaker network", ``version``, ``sha256``, ``units``,
+``options`` (those of
+`NetworkOptions`), ``elements`` (symbols in the order of the network's inputs) and ``metadata``. Arrays:
+``e0`` (Z,) float64 eV, the
+energies of the isolated atoms that are added outside the network, and the parameters under their names
+(float32 or
 float64). ``sha256`` is that of the header with 64 zeros in its place and of every array, as in `.lace` files.
 """
 
@@ -10,6 +13,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 
@@ -33,9 +37,13 @@ class Contents(NamedTuple):
     arrays: dict[str, np.ndarray]
 
 
-def is_network(data: bytes) -> bool:
-    """Whether these are the first bytes (a few hundred) of a network file."""
-    return _FORMAT_NAME.encode() in data[:4096]
+def is_network(path: str | os.PathLike[str]) -> bool:
+    """Whether this looks like the file of a network; False also for a file that cannot be read."""
+    try:
+        with open(path, "rb") as stream:
+            return _FORMAT_NAME.encode() in stream.read(1 << 16)
+    except OSError:
+        return False
 
 
 def encode(contents: Contents) -> bytes:
@@ -83,7 +91,9 @@ def decode(data: bytes, source: str) -> Contents:
     try:
         arrays = load(data)
     except Exception as error:  # whatever the parser dislikes, the file is unusable
-        raise _damaged(source, f"{len(data)} bytes that are no complete safetensors file ({error})") from error
+        raise _damaged(
+            source, f"{len(data)} bytes that are no complete safetensors file ({error})"
+        ) from error
     stored = str(header.pop("sha256", ""))
     if _digest(text.replace(stored, _ZEROS, 1), arrays) != stored:
         raise _damaged(source, "contents that do not match the SHA-256 digest in its header")
@@ -105,5 +115,8 @@ def _digest(text: str, arrays: Mapping[str, np.ndarray]) -> str:
 
 def _damaged(source: str, found: str) -> FileFormatError:
     return problem(
-        FileFormatError, f"{source} is damaged, truncated or was edited", found, "take a fresh copy of the file"
+        FileFormatError,
+        f"{source} is damaged, truncated or was edited",
+        found,
+        "take a fresh copy of the file",
     )

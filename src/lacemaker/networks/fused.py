@@ -1,6 +1,7 @@
 """The compiled operations on the CPU, as autograd functions that can be differentiated twice.
 
-Each is one pass over pairs or atoms in the C++ core (`messages.hpp`, `messages_invariants.hpp`); the plain versions in
+Each is one pass over pairs or atoms in the C++ core (`messages.hpp`, `messages_invariants.hpp`); the plain
+versions in
 `messages.py` and `invariants.py` are their oracles and run where the kernels cannot: on a GPU, or with
 ``LACEMAKER_NETWORK_KERNELS=plain``.
 """

@@ -87,25 +87,23 @@ class Batch:
     n_structures: int
 
     @classmethod
-    def of(
-        cls, graphs: Sequence[Graph], dtype: torch.dtype = torch.float64, device: str = "cpu"
-    ) -> Batch:
+    def of(cls, graphs: Sequence[Graph], dtype: torch.dtype = torch.float64, device: str = "cpu") -> Batch:
         """Join graphs in their order."""
         sizes = np.array([len(g.species) for g in graphs])
         offsets = np.concatenate([[0], np.cumsum(sizes)])[:-1]
         counts = np.concatenate([np.diff(g.first) for g in graphs])
-        first = np.concatenate([[0], np.cumsum(counts)]).astype(np.int64)
         arrays = (
             np.concatenate([g.species for g in graphs]),
             np.repeat(np.arange(len(graphs)), sizes),
-            first,
+            np.concatenate([[0], np.cumsum(counts)]),
             np.repeat(np.arange(len(counts)), counts),
             np.concatenate([g.neighbour + o for g, o in zip(graphs, offsets, strict=True)]),
         )
         where = choose_device(device)
         tensors = [torch.from_numpy(np.ascontiguousarray(a, dtype=np.int64)).to(where) for a in arrays]
         vectors = torch.from_numpy(np.concatenate([g.vectors for g in graphs])).to(where, dtype)
-        return cls(*tensors, vectors, len(graphs))
+        species, structure, first_pair, centre, neighbour = tensors
+        return cls(species, structure, first_pair, centre, neighbour, vectors, len(graphs))
 
     @property
     def n_atoms(self) -> int:

@@ -1,4 +1,4 @@
-"""Weights of hippynn 0.1.3 (https://github.com/lanl/hippynn): read from its state dict, nothing of it is needed here."""
+"""Weights of hippynn 0.1.3 (https://github.com/lanl/hippynn): its package is not needed."""
 
 from __future__ import annotations
 
@@ -16,8 +16,10 @@ from lacemaker.networks.options import INVARIANTS, NetworkOptions, invariants_of
 __all__ = ["from_hippynn", "guess_options"]
 
 
-def guess_options(state: Mapping[str, Any], energy: Mapping[str, Any], cutoff: float, **known: Any) -> NetworkOptions:
-    """Architecture from the shapes of a state dict; `known` overrides, e.g. ``n_max`` where K does not tell."""
+def guess_options(
+    state: Mapping[str, Any], energy: Mapping[str, Any], cutoff: float, **known: Any
+) -> NetworkOptions:
+    """Architecture from the shapes of a state dict; `known` overrides what was found."""
     blocks = sorted({int(m[1]) for name in state if (m := re.match(r"blocks\.(\d+)\.", name))})
     layers = {int(m[1]) for name in state if (m := re.match(r"blocks\.0\.(\d+)\.", name))}
     one = "blocks.0.0.base_layer." if "blocks.0.0.base_layer.int_weights" in state else "blocks.0.0."
@@ -83,15 +85,21 @@ def from_hippynn(
     FileFormatError
         If the state is not that of such a network.
     """
-    state = {name: value.double() if torch.is_tensor(value) else value for name, value in network_state.items()}
+    state = {
+        name: value.double() if torch.is_tensor(value) else value for name, value in network_state.items()
+    }
     heads = {name: value.double() for name, value in energy_state.items() if torch.is_tensor(value)}
     options = guess_options(state, heads, cutoff, **known)
-    n_species = state["blocks.0.0.base_layer.int_weights" if options.resnet else "blocks.0.0.int_weights"].shape[2]
+    n_species = state[
+        "blocks.0.0.base_layer.int_weights" if options.resnet else "blocks.0.0.int_weights"
+    ].shape[2]
     scaled = options.model_copy(
         update={name: getattr(options, name) * length_unit for name in ("r_soft_min", "r_soft_max", "cutoff")}
     )
     network = Network(scaled, n_species).double()
-    converted = {name: value for b in range(options.interactions) for name, value in _block(state, options, b)}
+    converted = {
+        name: value for b in range(options.interactions) for name, value in _block(state, options, b)
+    }
     for name, value in heads.items():
         converted[name.replace("layers.", "heads.")] = value * energy_unit
     for name, value in converted.items():
@@ -142,6 +150,6 @@ def _unusable(found: str) -> FileFormatError:
     return FileFormatError(
         "This is not the state of a HIP-NN, HIP-NN-TS or HIP-HOP-NN network of hippynn 0.1.3\n"
         f"  found: {found}\n"
-        "  to do: give network.torch_module.state_dict() and energy_node.torch_module.state_dict(), and options that "
-        "the state does not hold as keywords"
+        "  to do: give network.torch_module.state_dict() and energy_node.torch_module.state_dict(), "
+        "and options that the state does not hold as keywords"
     )

@@ -1,8 +1,8 @@
 """Interaction layers: what an atom learns from its neighbours.
 
-    HIP-NN       a = m + W z + c
-    HIP-NN-TS    a = m + t¹ √(|v|² + ε) + t² √(Q:Q + ε) + W z + c
-    HIP-HOP-NN   a_p = Σ_ka Y_kap X_ka + (W z + c)_p,     X = normalised invariants of s, v, Q, T
+HIP-NN       a = m + W z + c
+HIP-NN-TS    a = m + t¹ √(|v|² + ε) + t² √(Q:Q + ε) + W z + c
+HIP-HOP-NN   a_p = Σ_ka Y_kap X_ka + (W z + c)_p,     X = normalised invariants of s, v, Q, T
 """
 
 from __future__ import annotations

@@ -34,7 +34,7 @@ def _full(m: Tensor, degree: int) -> Tensor:
 
 
 def plain_invariants(m: Tensor, l_max: int, n_max: int) -> Tensor:
-    """Messages (n_atoms, (l_max + 1)², F) to invariants (n_atoms, K, F), in increasing order of their index."""
+    """Messages (n_atoms, (l_max + 1)², F) to invariants (n_atoms, K, F), by increasing index."""
     values: dict[int, Tensor] = {0: m[:, 0]}
     if l_max >= 1:
         v = m[:, SLICES[1]]

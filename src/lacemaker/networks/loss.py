@@ -1,6 +1,7 @@
 """What training makes small.
 
-    w_E (RMSE + MAE of energies) + w_F (… of force components) + w_W (… of virials) + w_H hierarchicality + w_2 Σ w²
+    w_E (RMSE + MAE of energies) + w_F (… of force components) + w_W (… of virials) + w_H hierarchicality +
+    w_2 Σ w²
 
 over a batch. Energies are those of structures, or per atom if so configured.
 """

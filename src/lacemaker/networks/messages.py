@@ -2,9 +2,10 @@
 
     M_ica = Σ_{j} t_c(u_ij) Σ_ν s_ν(r_ij) y_jνa,      y_jνa = Σ_b V_νab z_jb
 
-Because the interaction weights V are shared by all multipoles, features are multiplied by V *before* they are sent: a pair
-costs (n_ν + C) F multiplications and an atom n_ν F², where the usual order (sum s t z over neighbours, then multiply by V) costs
-n_ν C F and n_ν C F²; C = 16 at l_max = 3.
+Because the interaction weights V are shared by all multipoles, features are multiplied by V *before* they
+are sent: a pair
+costs (n_ν + C) F multiplications and an atom n_ν F², where the usual order (sum s t z over neighbours, then
+multiply by V) costs n_ν C F and n_ν C F²; C = 16 at l_max = 3.
 """
 
 from __future__ import annotations

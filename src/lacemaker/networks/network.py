@@ -2,8 +2,8 @@
 
     E = Σ_i Σ_b (w_b · z_i^(b) + e_b)
 
-b = 0 acts on the one-hot species (energies of the elements, no bias). Hierarchicality of an atom, which training keeps small:
-Σ_b E_b² / (E_b² + E_{b-1}²).
+b = 0 acts on the one-hot species (energies of the elements, no bias). Hierarchicality of an atom, which
+training keeps small: Σ_b E_b² / (E_b² + E_{b-1}²).
 """
 
 from __future__ import annotations
@@ -60,7 +60,7 @@ class Result:
         return -total.index_add(0, batch.structure[batch.centre], outer)
 
     def hierarchicality(self, kind: str = "atom") -> Tensor:
-        """Per structure (``atom``: sum over atoms, ``structure``: ratio of sums) or one number (``batch``)."""
+        """By structure (``atom``: sum over atoms, ``structure``: ratio of sums) or one number."""
         e2 = self.levels.square()
         if len(e2) < 2:
             return self.energy.new_zeros(() if kind == "batch" else self.energy.shape)

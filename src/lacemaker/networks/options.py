@@ -26,36 +26,50 @@ def invariants_of(l_max: int, n_max: int) -> tuple[int, ...]:
 class NetworkOptions(Section):
     """Architecture of a HIP-NN network; lengths in Å.
 
-    Formulas: N. Lubbers et al., J. Chem. Phys. 148, 241715 (2018); M. Chigaev et al., J. Chem. Phys. 158, 184108
-    (2023); HIP-HOP-NN, arXiv:2503.23515.
+    Formulas: N. Lubbers et al., J. Chem. Phys. 148, 241715 (2018); M. Chigaev et al., J. Chem. Phys. 158,
+    184108 (2023); HIP-HOP-NN, arXiv:2503.23515.
     """
 
     kind: Literal["hip-nn", "hip-nn-ts", "hip-hop-nn"] = "hip-hop-nn"
     l_max: Annotated[int, Field(ge=0, le=3)] | None = Field(
-        None, description="Highest multipole of the messages; default 0, 1 and 3 for the three kinds."
+        default=None, description="Highest multipole of the messages; default 0, 1 and 3 for the three kinds."
     )
-    n_max: Annotated[int, Field(ge=1, le=4)] = Field(4, description="Most factors of an invariant (hip-hop-nn).")
-    features: Count = Field(128, description="Width of every layer.")
-    sensitivities: Count = Field(20, description="Radial functions of each interaction layer.")
-    interactions: Count = Field(2, description="Interaction blocks.")
-    atom_layers: Annotated[int, Field(ge=0)] = Field(3, description="On-site layers of each block.")
-    r_soft_min: Positive = Field(0.75, description="Å; centre of the innermost sensitivity at the start.")
-    r_soft_max: Positive = Field(5.5, description="Å; centre of the outermost sensitivity at the start.")
-    cutoff: Positive = Field(6.5, description="Å; messages vanish from here on.")
+    n_max: Annotated[int, Field(ge=1, le=4)] = Field(
+        default=4, description="Most factors of an invariant (hip-hop-nn)."
+    )
+    features: Count = Field(default=128, description="Width of every layer.")
+    sensitivities: Count = Field(default=20, description="Radial functions of each interaction layer.")
+    interactions: Count = Field(default=2, description="Interaction blocks.")
+    atom_layers: Annotated[int, Field(ge=0)] = Field(default=3, description="On-site layers of each block.")
+    r_soft_min: Positive = Field(
+        default=0.75, description="Å; centre of the innermost sensitivity at the start."
+    )
+    r_soft_max: Positive = Field(
+        default=5.5, description="Å; centre of the outermost sensitivity at the start."
+    )
+    cutoff: Positive = Field(default=6.5, description="Å; messages vanish from here on.")
     cutoff_function: Literal["cos2", "smooth"] = Field(
-        "cos2", description="cos2 as published; smooth has two continuous derivatives at the cutoff."
+        default="cos2", description="cos2 as published; smooth has two continuous derivatives at the cutoff."
     )
-    bottleneck: Count | None = Field(None, description="Bare sensitivities mixed down to `sensitivities`.")
-    resnet: bool | Count = Field(True, description="Residual layers, or their inner width; false: plain layers.")
+    bottleneck: Count | None = Field(
+        default=None, description="Bare sensitivities mixed down to `sensitivities`."
+    )
+    resnet: bool | Count = Field(
+        default=True, description="Residual layers, or their inner width; false: plain layers."
+    )
     group_norm: Literal["on", "off", "gated"] = Field(
-        "on",
+        default="on",
         description="Normalise invariants over features; `gated` fades them out for weak environments.",
     )
     group_norm_eps: Positive = 1e-5
-    gate: Positive = Field(1.0, description="Coordination at which the gate of `gated` is half open.")
-    extra_invariant: bool = Field(False, description="Add the degree-5 invariant T T Q Q Q (l_max 3).")
-    cusp: NonNegative = Field(1e-6, description="ε under the square roots of hip-nn-ts.")
-    first_is_interacting: bool = Field(False, description="No energies of single elements in the network.")
+    gate: Positive = Field(default=1.0, description="Coordination at which the gate of `gated` is half open.")
+    extra_invariant: bool = Field(
+        default=False, description="Add the degree-5 invariant T T Q Q Q (l_max 3)."
+    )
+    cusp: NonNegative = Field(default=1e-6, description="ε under the square roots of hip-nn-ts.")
+    first_is_interacting: bool = Field(
+        default=False, description="No energies of single elements in the network."
+    )
 
     @model_validator(mode="after")
     def _consistent(self) -> NetworkOptions:
@@ -86,5 +100,9 @@ class NetworkOptions(Section):
     @property
     def label(self) -> str:
         """Short name such as ``HIP-HOP-NN (3,4)``."""
-        suffix = {"hip-nn": "", "hip-nn-ts": f" l={self.degree}", "hip-hop-nn": f" ({self.degree},{self.n_max})"}
+        suffix = {
+            "hip-nn": "",
+            "hip-nn-ts": f" l={self.degree}",
+            "hip-hop-nn": f" ({self.degree},{self.n_max})",
+        }
         return self.kind.upper() + suffix[self.kind]

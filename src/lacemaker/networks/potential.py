@@ -1,4 +1,4 @@
-"""A trained network with everything needed to use it: elements, one-body energies, provenance; save and load."""
+"""A trained network with all that is needed to use it: elements, E0, provenance; save and load."""
 
 from __future__ import annotations
 
@@ -96,7 +96,9 @@ class NetworkPotential:
         self, isa: str = "auto", dtype: str | None = None, n_threads: int | None = None, device: str = "cpu"
     ) -> NetworkEvaluator:
         """Ready to run in a precision (default: that of training) and on a device."""
-        return NetworkEvaluator(self.network, self.elements, self.e0, dtype=dtype, device=device, n_threads=n_threads)
+        return NetworkEvaluator(
+            self.network, self.elements, self.e0, dtype=dtype, device=device, n_threads=n_threads
+        )
 
     def predict(self, structure: Any, *, forces: bool = True) -> Prediction:
         """Energy (eV), forces (eV/Å), virial (eV) and stress (eV/Å³) of a Frame or ASE Atoms."""
@@ -176,6 +178,6 @@ class NetworkPotential:
 
     def __repr__(self) -> str:
         return (
-            f"<NetworkPotential {self.options.label}, {'-'.join(self.elements)}, {self.n_parameters} parameters, "
-            f"cutoff {self.cutoff:g} Å>"
+            f"<NetworkPotential {self.options.label}, {'-'.join(self.elements)}, "
+            f"{self.n_parameters} parameters, cutoff {self.cutoff:g} Å>"
         )

@@ -1,7 +1,7 @@
 """Published recipes, in eV and Å (1 kcal/mol = 0.0433641 eV, 1 Bohr = 0.529177 Å).
 
-From the examples of hippynn 0.1.3 (QM7, ANI-1x) and the methane script of the HIP-HOP-NN paper. Loss terms that compare with
-energies, hierarchicality (1 kcal/mol) and L2 (1e-6 kcal/mol), are converted.
+From the examples of hippynn 0.1.3 (QM7, ANI-1x) and the methane script of the HIP-HOP-NN paper. Loss terms
+that compare with energies, hierarchicality (1 kcal/mol) and L2 (1e-6 kcal/mol), are converted.
 """
 
 from __future__ import annotations
@@ -34,16 +34,16 @@ PRESETS: dict[str, dict[str, Any]] = {
     },
     "methane": {
         "data": {"require": ["energy"]},
-        "network": {"features": 32, "sensitivities": 20, "interactions": 1, "atom_layers": 3, "r_soft_min": 0.4,
-                    "r_soft_max": 9.0, "cutoff": 10.3, "first_is_interacting": True},
+        "network": {"features": 32, "sensitivities": 20, "interactions": 1, "atom_layers": 3,
+                    "r_soft_min": 0.4, "r_soft_max": 9.0, "cutoff": 10.3, "first_is_interacting": True},
         "e0": "least_squares",
         "loss": {**_LOSS, "hierarchy": 10 * _KCAL, "hierarchy_kind": "batch"},
         "schedule": {"learning_rate": 2.5e-3, "batch_size": 256, "max_batch_size": 2048, "patience": 150,
                      "stopping_patience": 300, "max_epochs": 10000, "monitor": "energy_mae"},
     },
     "materials": {
-        "network": {"features": 48, "sensitivities": 16, "interactions": 2, "atom_layers": 2, "l_max": 3, "n_max": 4,
-                    "r_soft_min": 1.2, "r_soft_max": 4.5, "cutoff": 5.5},
+        "network": {"features": 48, "sensitivities": 16, "interactions": 2, "atom_layers": 2,
+                    "l_max": 3, "n_max": 4, "r_soft_min": 1.2, "r_soft_max": 4.5, "cutoff": 5.5},
         "loss": {"energy": 10.0, "forces": 1.0, "virial": 1.0, "energy_per_atom": True, "hierarchy": 0.004,
                  "hierarchy_kind": "batch", "l2": 1e-7},
         "schedule": {"learning_rate": 2e-3, "batch_size": 4, "max_batch_size": 32, "patience": 15,

@@ -1,4 +1,4 @@
-"""The report of a trained network: verdict, learning curves, errors, provenance, on the page all reports share."""
+"""The report of a trained network: verdict, learning curves, errors, provenance."""
 
 from __future__ import annotations
 
@@ -44,8 +44,16 @@ def learning_curves(history: Sequence[Mapping[str, Any]], names: Mapping[str, st
 def _curves_section(history: Sequence[Mapping[str, Any]]) -> Section:
     panels = [
         ("Loss", {"train_loss": "training", "validation_loss": "validation, errors alone"}, "loss (eV)"),
-        ("Energy", {"validation_energy_mae": "MAE", "validation_energy_rmse": "RMSE"}, "validation energy (eV)"),
-        ("Forces", {"validation_forces_mae": "MAE", "validation_forces_rmse": "RMSE"}, "validation forces (eV/Å)"),
+        (
+            "Energy",
+            {"validation_energy_mae": "MAE", "validation_energy_rmse": "RMSE"},
+            "validation energy (eV)",
+        ),
+        (
+            "Forces",
+            {"validation_forces_mae": "MAE", "validation_forces_rmse": "RMSE"},
+            "validation forces (eV/Å)",
+        ),
         ("Schedule", {"learning_rate": "learning rate", "batch_size": "batch size"}, "rate and batch size"),
     ]
     figures = [
@@ -54,7 +62,9 @@ def _curves_section(history: Sequence[Mapping[str, Any]]) -> Section:
         if any(row[name] is not None for row in history for name in names)
     ]
     best = history[-1]["best_epoch"]
-    lead = f"{len(history)} epochs; the network is that of epoch {best}, the best on the validation structures."
+    lead = (
+        f"{len(history)} epochs; the network is that of epoch {best}, the best on the validation structures."
+    )
     return Section("learning", "Learning curves", lead, [FigureRow(figures)])
 
 
@@ -92,11 +102,11 @@ def network_report(
     data = ", ".join(f"{len(s.frames)} {s.name} structures" for s in sets)
     return render(
         Page(
-            title=f"{'-'.join(potential.elements)}: {potential.options.label}, {potential.n_parameters} parameters",
+            title=f"{'-'.join(potential.elements)}: {potential.options.label}",
             lead=f"Cutoff {potential.cutoff:.2f} Å, {potential.options.interactions} interactions; {data}.",
             version=lacemaker.__version__,
             cards=[*cards, Card(str(potential.n_parameters), "parameters")],
             sections=sections,
-            footer=f"Made by lacemaker {lacemaker.__version__}. This page is complete in itself; it loads nothing.",
+            footer=f"Made by lacemaker {lacemaker.__version__}. This page is complete in itself.",
         )
     )

@@ -2,7 +2,8 @@
 
     s_ν(r) = exp(-σ_ν² (1/r - 1/μ_ν)² / 2) f(r)      for r < R_c, else 0
 
-with f = cos²(πr / 2R_c) as published, or f = 1 - 10x³ + 15x⁴ - 6x⁵, x = r/R_c, whose first two derivatives vanish at R_c.
+with f = cos²(πr / 2R_c) as published, or f = 1 - 10x³ + 15x⁴ - 6x⁵, x = r/R_c, whose first two derivatives
+vanish at R_c.
 """
 
 from __future__ import annotations

@@ -97,7 +97,7 @@ def train_network(
     trainable = [p for p in network.parameters() if p.requires_grad]
     state = Checkpoint(
         network,
-        torch.optim.Adam(trainable, lr=config.schedule.learning_rate),
+        torch.optim.Adam(trainable, lr=config.schedule.learning_rate, fused=True),
         Controller.start(config.schedule),
         _copy(network),
         [],
@@ -144,7 +144,10 @@ def _epoch(
     row = {
         "epoch": state.controller.epoch,
         "train_loss": total / n,
-        **{f"validation_{name}": value if np.isfinite(value) else None for name, value in asdict(found).items()},
+        **{
+            f"validation_{name}": value if np.isfinite(value) else None
+            for name, value in asdict(found).items()
+        },
         "batch_size": controller.batch_size,
         "learning_rate": controller.learning_rate,
         "best_epoch": state.controller.best_epoch,

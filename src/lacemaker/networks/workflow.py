@@ -96,7 +96,7 @@ def train(
         text = effective_yaml(settings, folder, "Configuration in effect; runs with `lace train`.")
         write_text(folder / EFFECTIVE, text)
         with timer.stage("reading structures"):
-            sets = load_sets(settings)  # type: ignore[arg-type]  (reads .data alone)
+            sets = load_sets(settings)  # type: ignore[arg-type]  # reads .data alone
             parts = _split(sets, settings)
         for name, frames in parts.items():
             shown.note(f"{name}: {len(frames)} structures, {frames.n_atoms} atoms")
@@ -119,7 +119,8 @@ def _one_body(
 ) -> tuple[ReferenceEnergies, np.ndarray | None]:
     """E0 added outside the network, and the element energies of its first head (None: it has none).
 
-    Where E0 is itself a least-squares estimate nothing is left for the head; its precision would suffer in float32.
+    Where E0 is itself a least-squares estimate nothing is left for the head; its precision would suffer in
+    float32.
     """
     elements = everything.elements
     e0 = reference_energies(everything, elements, config.e0)
@@ -146,9 +147,11 @@ def _trained(
     with timer.stage("neighbour lists"):
         energies = e0.array(elements)
         check_elements(parts.test or (), elements, "test")
-        sets = [Dataset(f, elements, energies, config) for f in (parts.train, parts.validation)]
+        known, held_out = (Dataset(f, elements, energies, config) for f in (parts.train, parts.validation))
     identity = fingerprint(config, parts.train.content_hash(), parts.validation.content_hash())
-    progress.note(f"{network.options.label}: {sum(p.numel() for p in network.parameters())} parameters, {device}")
+    progress.note(
+        f"{network.options.label}: {sum(p.numel() for p in network.parameters())} parameters, {device}"
+    )
     with timer.stage("training", "epochs") as advance:
 
         def each_epoch(row: dict[str, Any]) -> None:
@@ -157,7 +160,14 @@ def _trained(
                 progress.note(_line(row))
 
         network, history = train_network(
-            network, *sets, config, device=device, path=folder / CHECKPOINT, identity=identity, each_epoch=each_epoch
+            network,
+            known,
+            held_out,
+            config,
+            device=device,
+            path=folder / CHECKPOINT,
+            identity=identity,
+            each_epoch=each_epoch,
         )
     return NetworkPotential(network.cpu(), elements, energies), history
 
@@ -166,14 +176,19 @@ def _line(row: Mapping[str, Any]) -> str:
     shown = {"E": "validation_energy_mae", "F": "validation_forces_mae"}
     errors = ", ".join(f"{k} MAE {row[name]:.4f}" for k, name in shown.items() if row[name] is not None)
     return (
-        f"epoch {row['epoch']}: loss {row['train_loss']:.5f}, validation {errors}; batch {row['batch_size']}, "
-        f"rate {row['learning_rate']:.2g}, {row['seconds']:.1f} s"
+        f"epoch {row['epoch']}: loss {row['train_loss']:.5f}, validation {errors}; "
+        f"batch {row['batch_size']}, rate {row['learning_rate']:.2g}, {row['seconds']:.1f} s"
     )
 
 
 def _facts(parts: _Parts) -> dict[str, Any]:
     return {
-        name: {"n_frames": len(f), "n_atoms": f.n_atoms, "sha256": f.content_hash(), "labels": f.labels.to_dict()}
+        name: {
+            "n_frames": len(f),
+            "n_atoms": f.n_atoms,
+            "sha256": f.content_hash(),
+            "labels": f.labels.to_dict(),
+        }
         for name, f in parts.items()
     }
 

@@ -76,9 +76,7 @@ def assemble(
     Notes
     -----
     Cost: 2 · rows · K² operations for the factors besides the rows themselves; memory is O(groups · K²)
-    plus one block of rows per thread. BLAS is held to one thread meanwhile. OpenBLAS does not always pick
-    the fastest kernels a machine has: compare ``OPENBLAS_CORETYPE=SkylakeX`` (before Python starts) on one
-    with AVX-512.
+    plus one block of rows per thread. BLAS is held to one thread meanwhile.
 
     Raises
     ------

@@ -86,6 +86,8 @@ class Fit:
         Further figures from the solver.
     posterior : Posterior or None
     basis : ACEBasis or None
+    columns : (K,) int array or None
+        Which functions of the basis the coefficients belong to; None for all, in order.
     """
 
     coefficients: Matrix
@@ -104,6 +106,7 @@ class Fit:
     details: Mapping[str, Any] = field(default_factory=dict)
     posterior: Posterior | None = None
     basis: Any = None
+    columns: NDArray[np.int64] | None = None
 
     def potential(self) -> Any:
         """Make the :class:`lacemaker.potential.Potential` of this fit.
@@ -122,10 +125,18 @@ class Fit:
 
         return Potential(
             basis=self.basis,
-            coefficients=self.coefficients,
+            coefficients=self.basis_coefficients(),
             e0=self.e0,
             metadata={"fit": self.to_dict()},
         )
+
+    def basis_coefficients(self) -> Matrix:
+        """Coefficients of all functions of the basis, eV; zero for those that were left out of the fit."""
+        if self.columns is None or self.basis is None:
+            return self.coefficients
+        full = np.zeros(self.basis.n_functions)
+        full[self.columns] = self.coefficients
+        return full
 
     def to_dict(self) -> dict[str, Any]:
         """Everything but the arrays of length K, as plain JSON types."""

@@ -16,7 +16,14 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["absorb_rows", "reciprocal_condition", "singular_projection"]
+__all__ = [
+    "absorb_rows",
+    "move_columns",
+    "reciprocal_condition",
+    "singular_projection",
+    "solve_triangle",
+    "take_out_row",
+]
 
 Matrix = NDArray[np.float64]
 
@@ -128,3 +135,68 @@ def reciprocal_condition(factor: Matrix) -> float:
     if factor.shape[0] == 0:
         return 1.0
     return float(lapack.dtrcon(factor, norm="1", uplo="U", diag="N")[0])
+
+
+def solve_triangle(storage: Matrix, right: Matrix, *, transposed: bool = False) -> Matrix:
+    """R⁻¹ V or R⁻ᵀ V, R the leading (k, k) upper triangle of a larger matrix, V (k,) or (k, j).
+
+    Parameters
+    ----------
+    storage : (c, c) array, Fortran order
+        Holds R in its first k rows and columns; it is not copied.
+    right : (k,) or (k, j) array
+    """
+    result = np.array(right, dtype=np.float64, order="F")
+    k = result.shape[0]
+    if k > 0:
+        count = 1 if result.ndim == 1 else result.shape[1]
+        _call(
+            "dtrtrs", "U", "T" if transposed else "N", "N", _int(k), _int(count), storage,
+            _int(storage.shape[0]), result, _int(k),
+        )  # fmt: skip
+    return result
+
+
+def take_out_row(factor: Matrix, vectors: Matrix, position: int, count: int) -> None:
+    """Prepare the deletion of column p of Q R: rotate R's rows p… so that row p no longer counts.
+
+    Row p lies above the triangle of rows and columns p + 1 … k - 1; ``tpqrt`` absorbs it into that triangle,
+    and the same reflections are applied to the columns of ``vectors``. Afterwards column p of ``vectors`` is
+    orthogonal to what the other columns span together with R's columns without p.
+
+    Parameters
+    ----------
+    factor : (c, c) array, Fortran order
+        R in its first k rows and columns; rows p + 1 … are overwritten, columns p + 1 … of row p are stale.
+    vectors : (r, c) array, Fortran order
+        Q, and any rows that transform as Q does; columns p … k - 1 are overwritten.
+    position, count : int
+        p and k.
+    """
+    _require(factor)
+    _require(vectors)
+    n = count - position - 1
+    if n <= 0:
+        return
+    panel = min(_PANEL, n)
+    row = np.array(factor[position, position + 1 : count])
+    below, lead = factor[position + 1 :, position + 1 :], _int(factor.shape[0])
+    reflectors, work = np.empty(panel * n), np.empty(panel * max(n, vectors.shape[0]))
+    one, zero = _int(1), _int(0)
+    _call(
+        "dtpqrt", one, _int(n), zero, _int(panel), below, lead, row, one, reflectors, _int(panel), work
+    )
+    height = _int(vectors.shape[0])
+    _call(
+        "dtpmqrt", "R", "N", height, one, _int(n), zero, _int(panel), row, one, reflectors, _int(panel),
+        vectors[:, position + 1 :], height, vectors[:, position], height, work,
+    )  # fmt: skip
+
+
+def move_columns(vectors: Matrix, position: int, count: int) -> None:
+    """Move columns p + 1 … k - 1 one to the left, over column p, without a copy of them."""
+    _require(vectors)
+    size = (count - position - 1) * vectors.shape[0] * vectors.itemsize
+    if size > 0:
+        target = vectors[:, position].ctypes.data
+        ctypes.memmove(target, vectors[:, position + 1].ctypes.data, size)

@@ -87,7 +87,8 @@ class EvidenceProfile:
         noise = max(self._best_noise(log_ratio), noise_floor)
         prior_scale = noise / np.exp(0.5 * log_ratio)
         at_floor = noise == noise_floor
-        message = "maximised the evidence" + (f" (best of {n_maxima} maxima)" if n_maxima > 1 else "")
+        message = "maximised the evidence, by a scan over all noise-to-prior ratios and a root search"
+        message += f" (best of {n_maxima} maxima)" if n_maxima > 1 else ""
         if prior_scale < prior_floor:
             log_ratio, _ = self._scan(
                 lambda t: self.minus_two_log(t, prior_floor**2 * np.exp(t)),

@@ -4,28 +4,38 @@ import time
 import warnings
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from functools import partial
+from typing import TYPE_CHECKING, Any, overload
 
 import numpy as np
 from numpy.typing import NDArray
 
 from lacemaker.errors import ConfigError, LacemakerWarning, SolverError
-from lacemaker.priors import AlgebraicPrior, Prior, parse_prior
+from lacemaker.priors import AlgebraicPrior, EvidencePrior, Prior, parse_prior
 from lacemaker.regression.elimination import OneBody, drop_one_body, eliminate_one_body, given_energies
 from lacemaker.regression.factor import Factor
 from lacemaker.regression.fit import Fit, Posterior
+from lacemaker.regression.prior_choice import choose_prior
 from lacemaker.regression.problem import Block, Problem, Solution
 from lacemaker.regression.restraint import calibrated
 from lacemaker.regression.solvers import BLR, Solver, parse_solver
+from lacemaker.regression.solvers.path_base import PathSolver
 from lacemaker.regression.triangular import TriangularSystem
 from lacemaker.regression.weights import Weights, check_weights, plain_weights, weight_of
 from lacemaker.structures import WeightTable
 
 __all__ = ["solve"]
 
+if TYPE_CHECKING:
+    from lacemaker.regression.path import ModelPath
+
 Matrix = NDArray[np.float64]
 
 
+@overload
+def solve(system: TriangularSystem, *, solver: PathSolver, **options: Any) -> "ModelPath": ...
+@overload
+def solve(system: TriangularSystem, *, solver: Any = None, **options: Any) -> Fit: ...
 def solve(
     system: TriangularSystem,
     *,
@@ -34,7 +44,7 @@ def solve(
     e0: Any = "fit",
     weights: Weights | WeightTable | None = None,
     validation: TriangularSystem | int | None = None,
-) -> Fit:
+) -> "Fit | ModelPath":
     """Solve for the coefficients; takes seconds and never touches the data.
 
     Parameters
@@ -43,7 +53,7 @@ def solve(
     solver : Solver, name or table, optional
         ``BLR()`` by default.
     prior : Prior, name, table or None
-        ``AlgebraicPrior(p=4)`` by default; None is no prior.
+        ``AlgebraicPrior(p=4)`` by default; None is no prior, "evidence" lets the data choose.
     e0 : "fit", "zero", mapping or ReferenceEnergies
         One-body energies: fitted with the rest, unpenalised, or given in eV per atom.
     weights : mapping, optional
@@ -54,6 +64,7 @@ def solve(
     Returns
     -------
     Fit
+        Or, from the solvers that find a path of models (ASP, OMP), a ``ModelPath``.
 
     Raises
     ------
@@ -69,12 +80,19 @@ def solve(
     clock = _Clock()
     posed = _pose(system, belief, e0, weights, validation)
     clock.lap("merge")
-    solution = method.solve(posed.problem)
-    clock.lap("solve")
-    fit = _finish(system, posed, solution, method, belief, validation, clock)
+    finish = partial(_finish, system, posed, method=method, prior=belief, validation=validation, clock=clock)
+    result: Any
+    if isinstance(method, PathSolver):
+        from lacemaker.regression.path_solving import solve_path
+
+        result = solve_path(posed.problem, method, finish)
+    else:
+        solution = method.solve(posed.problem)
+        clock.lap("solve")
+        result = finish(solution)
     for message in posed.messages:
         warnings.warn(message, LacemakerWarning, stacklevel=2)
-    return fit
+    return result
 
 
 @dataclass(frozen=True, eq=False)
@@ -140,8 +158,14 @@ def _pose(
     if fitted:
         one_body = one_body or _no_energies(system)
         messages = _one_body_messages(system, one_body)
+    chosen = {}
+    if isinstance(prior, EvidencePrior):
+        choice = choose_prior(prior, Problem(tuple(blocks)), system.functions, system.basis)
+        blocks = [Block(block.kind, _scale(block.factor, choice.gamma)) for block in blocks]
+        prior, gamma, chosen = choice.prior, choice.gamma, {"prior_choice": choice.to_dict()}
     settings = {
         "prior": prior.model_dump(),
+        **chosen,
         "e0": "fit" if fitted else dict(zip(system.elements, given.tolist(), strict=True)),
         "weights": {kind: dict(row) for kind, row in (table or {}).items()},
     }
@@ -153,6 +177,8 @@ def _pose(
 
 
 def _gamma(system: TriangularSystem, prior: Prior) -> Matrix:
+    if isinstance(prior, EvidencePrior):  # chosen once the rows are merged
+        return np.ones(system.n_functions)
     if system.functions:
         return prior.gamma(system.functions, basis=system.basis)
     if prior.kind == "none" or system.n_functions == 0:
@@ -202,6 +228,7 @@ def _finish(
     system: TriangularSystem,
     posed: _Posed,
     solution: Solution,
+    *,
     method: Solver,
     prior: Prior,
     validation: TriangularSystem | None,
@@ -240,7 +267,8 @@ def _finish(
         timings=clock.seconds,
         details=details,
         posterior=posterior,
-        basis=system.basis if system.n_functions == getattr(system.basis, "n_functions", -1) else None,
+        basis=system.basis,
+        columns=system.columns,
     )
 
 

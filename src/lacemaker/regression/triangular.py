@@ -177,7 +177,9 @@ class TriangularSystem:
                 f"{self.n_functions} functions of {'-'.join(self.elements)} and {other.n_functions} of "
                 f"{'-'.join(other.elements)}. Assemble both with the same basis."
             )
-        return replace(self, groups=merge_groups([*self.groups, *other.groups], self.n_columns))
+        groups = merge_groups([*self.groups, *other.groups], self.n_columns)
+        known = sorted({*self.known_config_types, *other.known_config_types})
+        return replace(self, groups=groups, metadata={**self.metadata, "config_types": known})
 
     # --- what solvers and reports read ---
 

@@ -16,9 +16,18 @@ __all__ = ["FitResult", "evaluate", "fit", "load"]
 
 
 def load(path: str | os.PathLike[str]) -> Potential:
-    """Read a ``.lace`` file; see :meth:`lacemaker.Potential.load`."""
+    """Read a ``.lace`` file; see :meth:`lacemaker.Potential.load`.
+
+    The network that ``lace train`` wrote comes back as a :class:`lacemaker.networks.NetworkPotential`, which
+    can be evaluated in the same ways.
+    """
+    from lacemaker.networks.file import is_network
     from lacemaker.potential import Potential
 
+    if is_network(path):
+        from lacemaker.networks import NetworkPotential
+
+        return NetworkPotential.load(path)
     return Potential.load(path)
 
 

@@ -1,12 +1,4 @@
-"""How smooth we believe the energy to be: positive damping factors γ, one per basis function.
-
-A prior says c ~ N(0, σ₀² Γ⁻²), Γ = diag γ: functions of high n and l have small coefficients. Solvers work
-in Γc, whose prior is the identity, so that any prior goes with any solver and a change of prior needs no
-new rows (Darby et al., arXiv 2601.15072; definitions: ACEpotentials ``src/models/smoothness_priors.jl``).
-
-γ depends on the (n, l) of a function's channels only, n from 1 and *not* folded with the species, so that
-all elements are damped alike. A pair function is one channel with l = 0. One-body energies are never damped.
-"""
+"""What every prior shares: parameters checked by pydantic, a name in the configuration, γ with a cap."""
 
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
@@ -18,7 +10,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from lacemaker.errors import ConfigError
 
-__all__ = ["AlgebraicPrior", "NoPrior", "Prior", "parse_prior", "prior_kinds"]
+__all__ = ["Channels", "NoPrior", "Prior", "parse_prior", "prior_kinds"]
 
 
 class Channels(Protocol):
@@ -45,7 +37,7 @@ class Prior(BaseModel, ABC):
     registry: ClassVar[dict[str, type["Prior"]]] = {}
 
     kind: str
-    cap: float = Field(default=1e12, ge=1.0)
+    cap: float = Field(default=1e12, ge=1.0, allow_inf_nan=False)
 
     @classmethod
     def __pydantic_init_subclass__(cls, **kwargs: Any) -> None:
@@ -66,12 +58,16 @@ class Prior(BaseModel, ABC):
         """
         if len(functions) == 0:
             return np.zeros(0)
-        values = np.asarray(self._damping(functions, basis), dtype=np.float64)
-        return np.minimum(values, self.cap * values.min())
+        return np.exp(self.log_gamma(functions, basis=basis))
+
+    def log_gamma(self, functions: Sequence[Channels], *, basis: Any = None) -> NDArray[np.float64]:
+        """log γ, (K,), capped: where γ itself would overflow this does not."""
+        values = np.asarray(self._log_damping(functions, basis), dtype=np.float64)
+        return np.minimum(values, values.min(initial=np.inf) + np.log(self.cap))
 
     @abstractmethod
-    def _damping(self, functions: Sequence[Channels], basis: Any) -> NDArray[np.float64]:
-        """γ before the cap; infinities are allowed, zeros and NaN are not."""
+    def _log_damping(self, functions: Sequence[Channels], basis: Any) -> NDArray[np.float64]:
+        """log γ before the cap; +inf is allowed, NaN is not."""
 
 
 class NoPrior(Prior):
@@ -79,33 +75,8 @@ class NoPrior(Prior):
 
     kind: Literal["none"] = "none"
 
-    def _damping(self, functions: Sequence[Channels], basis: Any) -> NDArray[np.float64]:
-        return np.ones(len(functions))
-
-
-class AlgebraicPrior(Prior):
-    """γ = Σ_t (l_t/wl)^p + (n_t/wn)^p: a target with about p square-integrable derivatives.
-
-    Parameters
-    ----------
-    p : float
-        Strength; 4 is the safest single choice, 2 is gentler.
-    wl, wn : float
-        Scales of l and n. The defaults 2/3 and 1 give Σ (1.5 l)⁴ + n⁴ for p = 4.
-    """
-
-    kind: Literal["algebraic"] = "algebraic"
-    p: float = Field(default=4.0, gt=0.0, le=20.0)
-    wl: float = Field(default=2.0 / 3.0, gt=0.0, allow_inf_nan=False)
-    wn: float = Field(default=1.0, gt=0.0, allow_inf_nan=False)
-
-    def _damping(self, functions: Sequence[Channels], basis: Any) -> NDArray[np.float64]:
-        return np.array(
-            [
-                sum((ell / self.wl) ** self.p + (n / self.wn) ** self.p for _, n, ell in function.channels)
-                for function in functions
-            ]
-        )
+    def _log_damping(self, functions: Sequence[Channels], basis: Any) -> NDArray[np.float64]:
+        return np.zeros(len(functions))
 
 
 def prior_kinds() -> tuple[str, ...]:

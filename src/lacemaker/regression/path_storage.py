@@ -1,0 +1,122 @@
+"""A path on disk: one safetensors file with a JSON header, written atomically and verified on reading."""
+
+import json
+from collections.abc import Mapping
+from dataclasses import fields
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from lacemaker.errors import FileFormatError
+from lacemaker.regression.fit import Fit, _plain
+from lacemaker.regression.path import ModelPath, PathModel
+from lacemaker.regression.storage import _digest, _write
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+__all__ = ["load_path", "save_path"]
+
+FORMAT = 1
+_KEY = "lacemaker_path"
+_ARRAYS = ("coefficients", "e0", "basis", "columns", "posterior")  # of a Fit: kept apart from the header
+_FIT = tuple(f.name for f in fields(Fit) if f.name not in _ARRAYS)
+_MODEL = ("penalty", "training_error", "validation_error", "bic", "aic", "cost", "mae")
+
+
+def save_path(path: ModelPath, file: Path) -> None:
+    """Write a path; posteriors are not kept (refit a model to get its own).
+
+    Raises
+    ------
+    LacemakerError
+        When the file cannot be written.
+    """
+    fits = [model.fit for model in path]
+    first = np.cumsum([0, *path.sizes], dtype=np.int64)
+    arrays: dict[str, NDArray[Any]] = {
+        "first": first,
+        "support": np.concatenate([model.support for model in path]).astype(np.int64),
+        "coefficients": np.concatenate([m.fit.coefficients[m.support] for m in path]),
+        "e0": np.array([fit.e0 for fit in fits]),
+    }
+    if fits[0].columns is not None:
+        arrays["columns"] = np.asarray(fits[0].columns, dtype=np.int64)
+    header = {
+        "format": FORMAT,
+        "elements": list(path.elements),
+        "settings": _plain(path.settings),
+        "n_functions": len(fits[0].coefficients),
+        "basis": None if fits[0].basis is None else fits[0].basis.spec(),
+        "models": [{name: _plain(getattr(model, name)) for name in _MODEL} for model in path],
+        "fits": [{name: _plain(getattr(fit, name)) for name in _FIT} for fit in fits],
+    }
+    text = json.dumps(header, sort_keys=True, allow_nan=False)
+    _write(file, arrays, {_KEY: text, "digest": _digest(arrays, text)})
+
+
+def load_path(file: Path) -> ModelPath:
+    """Read a path.
+
+    Raises
+    ------
+    FileFormatError
+        When the file is truncated, edited, from another version or no path.
+    """
+    arrays, header = _read(file)
+    basis = None
+    if header["basis"] is not None:
+        from lacemaker.basis import ACEBasis
+
+        basis = ACEBasis.from_spec(header["basis"])
+    models = []
+    for i, (model, fit) in enumerate(zip(header["models"], header["fits"], strict=True)):
+        part = slice(arrays["first"][i], arrays["first"][i + 1])
+        support = arrays["support"][part]
+        coefficients = np.zeros(header["n_functions"])
+        coefficients[support] = arrays["coefficients"][part]
+        restored = {
+            **fit,
+            "elements": tuple(fit["elements"]),
+            "messages": tuple(fit["messages"]),
+            "condition": _number(fit["condition"], np.inf),
+            "coefficients": coefficients,
+            "e0": arrays["e0"][i],
+            "basis": basis,
+            "columns": arrays.get("columns"),
+        }
+        figures = {**model, "penalty": _number(model["penalty"], np.nan)}
+        models.append(PathModel(fit=Fit(**restored), support=support, **figures))
+    return ModelPath(tuple(models), tuple(header["elements"]), header["settings"])
+
+
+def _read(file: Path) -> tuple[dict[str, Any], Mapping[str, Any]]:
+    from safetensors import SafetensorError, safe_open
+
+    try:
+        with safe_open(file, framework="np") as opened:
+            metadata = opened.metadata() or {}
+            arrays = {name: opened.get_tensor(name) for name in sorted(opened.keys())}
+    except (SafetensorError, OSError, ValueError) as error:
+        raise FileFormatError(
+            f"{file} is not a readable model path. Found: {error}. "
+            "It is truncated or not one of ours; run `lace path` again."
+        ) from error
+    text = metadata.get(_KEY, "")
+    if not text or metadata.get("digest") != _digest(arrays, text):
+        raise FileFormatError(
+            f"{file} is no model path, or was changed after it was written. Found a checksum that does not "
+            "match its contents. Run `lace path` again."
+        )
+    header = json.loads(text)
+    if header["format"] != FORMAT:
+        raise FileFormatError(
+            f"{file} has another format version. Found {header['format']}, this version reads {FORMAT}. "
+            "Run `lace path` again, or use the version of lacemaker that wrote it."
+        )
+    return arrays, header
+
+
+def _number(value: float | None, missing: float) -> float:
+    return missing if value is None else float(value)
