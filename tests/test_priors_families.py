@@ -1,6 +1,7 @@
 """Exponential, Gaussian and SOAP priors: definitions, limits, and the published tables."""
 
 from dataclasses import dataclass, replace
+from itertools import pairwise
 
 import numpy as np
 import pytest
@@ -101,7 +102,7 @@ def test_eigenvalues_do_not_depend_on_the_basis_of_the_span(twelve):
 def test_a_vanishing_width_damps_nothing_and_a_larger_one_more(silicon):
     gammas = [SOAPPrior(sigma=s).gamma(silicon.columns, basis=silicon) for s in (0.05, 0.2, 0.5, 1.0)]
     assert np.log(gammas[0]).max() < 0.35
-    for gentle, strong in zip(gammas, gammas[1:], strict=False):
+    for gentle, strong in pairwise(gammas):
         assert np.all(strong > gentle)
 
 
@@ -142,7 +143,9 @@ def test_soap_needs_a_basis():
 
 def test_names_and_tables_of_the_configuration():
     assert parse_prior("exponential") == ExponentialPrior()
-    assert parse_prior({"kind": "soap", "sigma": 0.4, "form": "closed"}) == SOAPPrior(sigma=0.4, form="closed")
+    assert parse_prior({"kind": "soap", "sigma": 0.4, "form": "closed"}) == SOAPPrior(
+        sigma=0.4, form="closed"
+    )
     with pytest.raises(ValueError, match="form"):
         parse_prior({"kind": "soap", "form": "approximate"})
 
@@ -160,7 +163,8 @@ def test_damping_of_single_channels_falls_with_n_and_l(silicon):
         values = channel_damping(prior, n_max=6, l_max=4, basis=silicon)
         assert values.shape == (6, 5)
         assert values[0, 0] == 1.0
-        assert np.all(np.diff(values, axis=0) < 0) and np.all(np.diff(values, axis=1) < 0)
+        assert np.all(np.diff(values, axis=0) < 0)
+        assert np.all(np.diff(values, axis=1) < 0)
     assert np.all(channel_damping(NoPrior(), n_max=3, l_max=2) == 1.0)
 
 

@@ -1,8 +1,9 @@
 """Optimal (functionally independent) ACE bases on Zuo 2020: where they help and where not.
 
     python benchmarks/papers/optimal_bases.py sizes                      # N_opt against N_full: 10 s
-    python benchmarks/papers/optimal_bases.py fit --elements Si Mo       # about 6 CPU minutes per element
+    python benchmarks/papers/optimal_bases.py fit --elements Si Mo       # half a CPU minute per element
     python benchmarks/papers/optimal_bases.py table                      # of everything finished
+    python benchmarks/papers/optimal_bases.py summary                    # ratios to the full basis
     python benchmarks/papers/optimal_bases.py figures                    # PNG beside the results
 
 Families, all with the same pair block, weights (E 30, F 1), algebraic prior p = 4, fitted E0, and a Bayesian
@@ -43,6 +44,7 @@ from lacemaker.regression import TriangularSystem
 WEIGHTS = {"default": {"energy": 30.0, "forces": 1.0, "virial": 0.0}}
 LARGEST = 18  # degree of the full basis
 DEGREES = (8, 10, 12, 14, 16, 18)
+QUANTITIES = ("forces", "energy")
 PATH_SIZES = (160, 220, 300, 420, 600)
 SPARSE_SIZES = (52, 84, 127, 183, 250, 350)
 READOUT = (4, 4, 14)  # factors, correlation order, degree of all products made
@@ -215,6 +217,44 @@ def print_table(work: Path) -> None:
         print_row(row)
 
 
+def print_summary(work: Path) -> None:
+    """Error divided by that of `full` at equal size and at equal measured cost, geometric mean per family.
+
+    The errors of `full` are interpolated in the logarithms; models outside its range are left out.
+    """
+    rows = list(results_in(work / "results.jsonl").values())
+    print("ratio to full           equal size: F      E    equal µs/atom: F      E")
+    logs: dict[str, list[list[float]]] = defaultdict(list)
+    for element in sorted({row["element"] for row in rows}):
+        mine = [row for row in rows if row["element"] == element]
+        full = sorted((row for row in mine if row["family"] == "full"), key=lambda row: row["n"])
+        for family in sorted({row["family"] for row in mine} - {"full"}):
+            chosen = [row for row in mine if row["family"] == family]
+            ratios = [
+                _ratio(chosen, full, x, f"test_{q}_rmse") for x in ("n", "us_per_atom") for q in QUANTITIES
+            ]
+            logs[family].append(ratios)
+            _print_ratios(element, family, ratios)
+    for family, values in sorted(logs.items()):
+        _print_ratios("all", family, np.exp(np.mean(np.log(values), axis=0)).tolist())
+
+
+def _print_ratios(element: str, family: str, r: list[float]) -> None:
+    print(f"{element:3s} {family:20s} {r[0]:12.2f} {r[1]:6.2f} {r[2]:17.2f} {r[3]:6.2f}")
+
+
+def _ratio(rows: list[dict], full: list[dict], x: str, y: str) -> float:
+    """Geometric mean of error over that of `full` at equal x."""
+    at = np.log([row[x] for row in full])
+    best = np.minimum.accumulate(np.log([row[y] for row in full]))
+    order = np.argsort(at)
+    inside = [row for row in rows if at.min() <= np.log(row[x]) <= at.max()]
+    if not inside:
+        return float("nan")
+    expected = np.interp(np.log([row[x] for row in inside]), at[order], best[order])
+    return float(np.exp(np.mean(np.log([row[y] for row in inside]) - expected)))
+
+
 def print_sizes() -> None:
     """N_opt against N_full, and the exponent of N_opt ~ N_full^p (paper: 0.75)."""
     print("nu   wL   D    full  optimal  by order            A  bound  CPU s")
@@ -261,6 +301,7 @@ def draw(work: Path) -> None:
              "test_forces_rmse": "force RMSE (eV/Å)",
              "test_energy_rmse": "energy RMSE (eV/atom)"}  # fmt: skip
     figure, axes = plt.subplots(len(elements), 4, figsize=(16, 3.6 * len(elements)), squeeze=False)
+    colours = [*plt.get_cmap("tab10").colors, "black", "gold"]
     for line, element in zip(axes, elements, strict=True):
         for axis, (x, y) in zip(line, panels, strict=True):
             for k, family in enumerate(families):
@@ -269,7 +310,7 @@ def draw(work: Path) -> None:
                 )
                 style = "o" if family in ("random", "readout") else "o-"
                 axis.loglog(
-                    *zip(*points, strict=True), style, ms=4, color=f"C{k}", label=family
+                    *zip(*points, strict=True), style, ms=4, color=colours[k], label=family
                 ) if points else None
             axis.set(xlabel=names[x], ylabel=names[y], title=element)
     axes[0, 0].legend(fontsize=7)
@@ -282,7 +323,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("what", choices=["sizes", "fit", "table", "figures"])
+    parser.add_argument("what", choices=["sizes", "fit", "table", "summary", "figures"])
     parser.add_argument("--elements", nargs="+", default=list(R0))
     parser.add_argument("--work", type=Path, default=Path("optimal_bases"))
     parser.add_argument("--no-sparse", action="store_true", help="leave ASP and OMP out")
@@ -294,6 +335,8 @@ def main() -> None:
         run_fits(arguments.elements, arguments.work, not arguments.no_sparse)
     elif arguments.what == "table":
         print_table(arguments.work)
+    elif arguments.what == "summary":
+        print_summary(arguments.work)
     else:
         draw(arguments.work)
 

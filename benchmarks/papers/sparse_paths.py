@@ -1,14 +1,15 @@
-"""Sparse models of Zuo et al. 2020: ASP, OMP, ARD and dense fits from one pool, errors against size and µs/atom.
+"""Sparse models of Zuo et al. 2020: ASP, OMP, ARD and dense fits from one pool, errors against size and cost.
 
-Protocol T5 of the sparse-solver paper (arXiv 2504.16418; its own tables are not public): pool of order 3, degrees
-[28,24,20] (2029 functions) or 25 (5317), algebraic prior p = 4, weights E 30 / F 1, no virials, no E0, the given
-split. Paths and supports are found on 85 % of the training structures; ``all`` entries are refitted by evidence on
-all of them. The test set is touched once per entry. Figures in brackets come from an independent implementation.
+Protocol of the sparse-solver paper (arXiv 2504.16418; its own tables are not public): order 3, degrees
+[28,24,20] (2029 functions) or 25 (5317), algebraic prior p = 4, weights E 30 / F 1, no virials, no E0, the
+given split. Paths and supports are found on 85 % of the training structures; "all" entries are refitted by
+evidence on all of them. The test set is touched once per entry. Figures in brackets come from an independent
+implementation.
 
-    python benchmarks/papers/sparse_paths.py --elements Si Mo        # about 3 min of one core per element
-    python benchmarks/papers/sparse_paths.py --resplits 10           # paired intervals, about 6 min per element
-    python benchmarks/papers/sparse_paths.py --pool 5317             # the long run: about 1 h per element
-    python benchmarks/papers/sparse_paths.py --ours                  # fitted E0, virials, prior by evidence, costs
+    python benchmarks/papers/sparse_paths.py --elements Si Mo     # 2 min of one core per element
+    python benchmarks/papers/sparse_paths.py --resplits 10        # paired intervals, 6 min per element
+    python benchmarks/papers/sparse_paths.py --pool 5317          # the long run: about 1 h per element
+    python benchmarks/papers/sparse_paths.py --ours               # fitted E0, virials, prior by evidence
 
 Every finished entry is kept in ``--folder``; the same command continues where it was stopped.
 """
@@ -18,7 +19,7 @@ import json
 import sys
 import time
 import warnings
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -26,10 +27,8 @@ import numpy as np
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
-from common import R0, header
-from zuo2020 import DEGREES, frames_of, published_basis
-
 import lacemaker as lace
+from common import R0, header
 from lacemaker.analysis.errors import error_table
 from lacemaker.regression import TriangularSystem
 from lacemaker.regression.path import ModelPath
@@ -39,6 +38,7 @@ from lacemaker.regression.solvers.omp import OMP
 from lacemaker.regression.solvers.path_base import PathSolver
 from lacemaker.regression.solvers.rrqr import RRQR
 from lacemaker.structures import fold_numbers
+from zuo2020 import DEGREES, frames_of, published_basis
 
 POOLS = {**DEGREES, "5317": (25, 25, 25)}
 SIZES = (30, 50, 100, 200, 300, 500, 700, 1000)
@@ -202,16 +202,16 @@ class Study:
 
     def report(self) -> None:
         reference = REFERENCE[self.element]
-        print(f"\n{self.element}, pool {self.pool}: test MAE, meV/atom | eV/Å   (reference)   µs/atom   CPU s of the path")
+        title = "test MAE, meV/atom | eV/Å   (reference)   µs/atom   CPU s of the path"
+        print(f"\n{self.element}, pool {self.pool}: {title}")
         for name, rows in self.done.items():
-            if name.startswith("resplit"):
-                continue
+            family = "dense" if name.startswith("dense") else name
             for row in rows:
-                table: Mapping[int, tuple[float, float]] = reference.get(name.split(" ")[0] if "dense" in name else name, {})
-                expected = table.get(row["size"]) or (table.get(int(name.split()[1])) if "dense" in name else None)
+                expected = reference.get(family, {}).get(row["size"])
                 beside = f"({expected[0]:.2f} | {expected[1]:.4f})" if expected and not self.ours else ""
+                errors = f"{row['energy']:6.3f} | {row['forces']:.4f}"
                 print(
-                    f"  {name:12s} {row['size']:5d}  {row['energy']:6.3f} | {row['forces']:.4f}  {beside:17s} "
+                    f"  {name:12s} {row['size']:5d}  {errors}  {beside:17s} "
                     f"{row['cost']:6.2f}  {row['seconds']:6.1f}"
                 )
         self._verdict()
@@ -221,7 +221,8 @@ class Study:
         for name in ("ASP, all", "OMP", "OMP, all"):
             for row in self.done.get(name, ()):
                 if row["size"] == 300:
-                    print(f"  {name} 300 / dense 319, force MAE: {row['forces'] / dense:.3f} (aim for Mo, Si, Ge: 0.90)")
+                    ratio = row["forces"] / dense
+                    print(f"  {name} 300 / dense 319, force MAE: {ratio:.3f} (aim for Mo, Si, Ge: 0.90)")
 
 
 def key(function: Any) -> tuple[Any, ...]:
@@ -258,18 +259,19 @@ def resplits(element: str, pool: str, folder: Path, count: int) -> None:
         models["dense pool"] = lace.solve(part, **study.options).potential()
         tables = {name: error_table(model, held_out).total for name, model in models.items()}
         done[str(fold)] = {
-            name: [float(t.energy_mae_meV_per_atom or 0), float(t.forces_mae_eV_per_A or 0)] for name, t in tables.items()
+            name: [float(t.energy_mae_meV_per_atom or 0), float(t.forces_mae_eV_per_A or 0)]
+            for name, t in tables.items()
         }
         store.write_text(json.dumps(done, indent=1))
-    print(f"\n{element}: {count} re-splits, mean test MAE and force MAE over dense 319 [95 % interval], paired")
+    print(f"\n{element}: {count} re-splits, mean test MAE; paired force MAE over dense 319 [95 % interval]")
     values = {name: np.array([done[k][name] for k in sorted(done, key=int)]) for name in done["0"]}
     for name, table in values.items():
         ratios = table[:, 1] / values["dense 319"][:, 1]
         draws = np.random.default_rng(0).choice(ratios, size=(4000, len(ratios))).mean(axis=1)
         low, high = np.quantile(draws, [0.025, 0.975])
-        print(
-            f"  {name:12s} {table[:, 0].mean():6.3f} | {table[:, 1].mean():.4f}   {ratios.mean():.3f} [{low:.3f}, {high:.3f}]"
-        )
+        energy, forces = table.mean(axis=0)
+        interval = f"{ratios.mean():.3f} [{low:.3f}, {high:.3f}]"
+        print(f"  {name:12s} {energy:6.3f} | {forces:.4f}   {interval}")
 
 
 def figure(studies: list[Study], folder: Path) -> None:
@@ -286,7 +288,8 @@ def figure(studies: list[Study], folder: Path) -> None:
                 rows = study.done[name]
                 axis.loglog([r[quantity] for r in rows], [r["forces"] for r in rows], "o-", ms=3, label=name)
             dense = [r for name, rows in study.done.items() if name.startswith("dense") for r in rows]
-            axis.loglog([r[quantity] for r in dense], [r["forces"] for r in dense], "ks--", ms=4, label="dense")
+            x, y = [r[quantity] for r in dense], [r["forces"] for r in dense]
+            axis.loglog(x, y, "ks--", ms=4, label="dense")
             axis.set_xlabel("functions" if quantity == "size" else "µs/atom, one core")
             axis.set_ylabel(f"{study.element} test force MAE, eV/Å")
         row[0].legend(fontsize=7)
@@ -296,7 +299,9 @@ def figure(studies: list[Study], folder: Path) -> None:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("--elements", nargs="+", default=list(R0))
     parser.add_argument("--pool", default="2029", choices=["1041", "2029", "5317"])
     parser.add_argument("--folder", type=Path, default=Path("sparse-paths"))
@@ -311,7 +316,9 @@ def main() -> None:
         for element in arguments.elements:
             resplits(element, arguments.pool, arguments.folder, arguments.resplits)
     else:
-        studies = [Study(e, arguments.pool, arguments.folder, ours=arguments.ours) for e in arguments.elements]
+        studies = [
+            Study(e, arguments.pool, arguments.folder, ours=arguments.ours) for e in arguments.elements
+        ]
         for study in studies:
             study.run()
             study.report()

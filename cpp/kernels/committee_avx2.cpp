@@ -3,4 +3,6 @@
 #include "lacemaker/committee_kernel.hpp"
 
 namespace lacemaker {
+extern const CommitteeKernels committee_kernels_avx2;
+const CommitteeKernels committee_kernels_avx2{committee_entry<double>(), committee_entry<float>()};
 }  // namespace lacemaker

@@ -42,9 +42,7 @@ namespace detail {
 
 // In units of one FMA on a full register, fitted to measured classes (Zen 4): up to R = 2 a row of the list costs its
 // read-modify-write, beyond that its 2 R FMAs.
-inline double block_cost(int run, int n_gamma) {
-    return 7.0 + 3.0 * run + n_gamma * std::max(5.0, 2.0 * run + 1.0);
-}
+inline double block_cost(int run, int n_gamma) { return 7.0 + 3.0 * run + n_gamma * std::max(5.0, 2.0 * run + 1.0); }
 
 // The parts of one term.
 struct Parts {
@@ -126,7 +124,8 @@ inline BlockCover cover_parts(std::vector<Parts> parts, const CoverProblem& prob
             PairRange p{parts[i].b, i, i};
             while (i < parts.size() && parts[i].a == a && parts[i].b == p.b) ++i;
             p.last = i;
-            const bool adjoins = !stretch.empty() && p.b == stretch.back().b + 1 && channel[p.b] == channel[stretch.back().b];
+            const bool adjoins =
+                !stretch.empty() && p.b == stretch.back().b + 1 && channel[p.b] == channel[stretch.back().b];
             if (!stretch.empty() && !adjoins) {
                 out.cost += cut_runs(out.blocks, a, stretch, parts, problem.max_run);
                 stretch.clear();

@@ -9,10 +9,12 @@
 // their last digits depend on the number of threads, and on nothing else.
 #pragma once
 
+#include "forward_kernel.hpp"
 #include "geometry.hpp"
-#include "neighbour_kernels.hpp"
 #include "packing.hpp"
 #include "product_kernel.hpp"
+#include "reverse_kernel.hpp"
+#include "staging.hpp"
 
 LACEMAKER_KERNEL_BEGIN
 
@@ -57,8 +59,8 @@ std::size_t workspace_bytes(const Capacity& c) {
 }
 
 template <class V, int NB>
-LACEMAKER_INLINE void forward_bucket(const ModelView<Lane<V>>& model, const SpeciesRows& rows, const Slot<V>* slots, int n,
-                                     V* A, const NeighbourScratch<V>& s) {
+LACEMAKER_INLINE void forward_bucket(const ModelView<Lane<V>>& model, const SpeciesRows& rows, const Slot<V>* slots,
+                                     int n, V* A, const NeighbourScratch<V>& s) {
     for (; n >= NB; n -= NB, slots += NB) forward<V, NB>(model, rows, slots, A, s);
     if constexpr (NB > 1) {
         if (n > 0) forward_bucket<V, (NB > 4 ? 4 : NB / 2)>(model, rows, slots, n, A, s);
@@ -67,8 +69,8 @@ LACEMAKER_INLINE void forward_bucket(const ModelView<Lane<V>>& model, const Spec
 
 // Adds the forces and virial of one block of slots.
 template <class V>
-LACEMAKER_INLINE void scatter(const Slot<V>* slots, const V* gradient, const std::int32_t* neighbour, int n, double* forces,
-                              V* own, V* virial) {
+LACEMAKER_INLINE void scatter(const Slot<V>* slots, const V* gradient, const std::int32_t* neighbour, int n,
+                              double* forces, V* own, V* virial) {
     using T = Lane<V>;
     constexpr int W = lanes<V>;
     for (int b = 0; b < n; ++b) {
@@ -106,8 +108,8 @@ LACEMAKER_INLINE void reverse_bucket(const ModelView<Lane<V>>& model, const Spec
 
 // Slots that feel pair terms only: dE/dD = rhat V'(r).
 template <class V>
-LACEMAKER_NOINLINE void reverse_pair_only(const Slot<V>* slots, const std::int32_t* neighbour, int n, double* forces, V* own,
-                                          V* virial) {
+LACEMAKER_NOINLINE void reverse_pair_only(const Slot<V>* slots, const std::int32_t* neighbour, int n, double* forces,
+                                          V* own, V* virial) {
     for (int k = 0; k < n; ++k) {
         const Slot<V>& s = slots[k];
         const V gradient[3] = {s.x * s.pair_slope, s.y * s.pair_slope, s.z * s.pair_slope};
@@ -143,8 +145,7 @@ template <class V>
 LACEMAKER_NOINLINE void evaluate_group(const ModelView<Lane<V>>& model, int centre, const std::int32_t* window_first,
                                        const int* members, int n, Workspace<V>& w, EvaluateJob& job) {
     const ProgramView<Lane<V>>& program = model.programs[centre];
-    fill_group<V>(w.stage, 2 * model.n_species, members, n, model.far, job.atoms.n_atoms,
-                  one_bucket(model), w.group);
+    fill_group<V>(w.stage, 2 * model.n_species, members, n, model.far, job.atoms.n_atoms, one_bucket(model), w.group);
     V energy = V{};
     for (int r = 0; r < program.n_a; ++r) w.X[r] = V{};
     const SpeciesRows* rows = program.species_rows;
@@ -153,11 +154,13 @@ LACEMAKER_NOINLINE void evaluate_group(const ModelView<Lane<V>>& model, int cent
         if (count == 0) continue;
         const int k = centre * model.n_species + b / 2;
         const PairTerms<Lane<V>> terms{model.many_body + k, model.has_pair[k] ? model.pair + k : nullptr,
-                                       model.pair_chebyshev + std::size_t(k) * model.n_pair, model.n_pair, model.zbl + k};
+                                       model.pair_chebyshev + std::size_t(k) * model.n_pair, model.n_pair,
+                                       model.zbl + k};
         energy += fill_bucket(terms, w.group.slots + first, count);
         if (b % 2 == 1) continue;
         while (rows->species < b / 2) ++rows;
-        forward_bucket<V, forward_block<V>>(model, *rows, w.group.slots + first, count, w.X + rows->first_row, w.scratch);
+        forward_bucket<V, forward_block<V>>(model, *rows, w.group.slots + first, count, w.X + rows->first_row,
+                                            w.scratch);
     }
     energy += product<V, longest_run<V>>(program, w.X, w.dX);
     std::int32_t sites[lanes<V>];
@@ -206,7 +209,8 @@ void evaluate_windows(const ModelView<Lane<V>>& model, const Capacity& capacity,
         if (job.status.code != EvaluateStatus::ok) return;
         group_sites(w.stage.count, w.stage.first, window.count, 2 * model.n_species, W, w.order);
         for (int at = 0; at < window.count; at += W)
-            evaluate_group<V>(model, window.centre, sites, w.order + at, window.count - at < W ? window.count - at : W, w, job);
+            evaluate_group<V>(model, window.centre, sites, w.order + at, window.count - at < W ? window.count - at : W,
+                              w, job);
     }
 }
 

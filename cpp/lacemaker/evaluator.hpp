@@ -3,10 +3,10 @@
 //     Evaluator e(tables, terms, choose_isa("auto"), Precision::float64);
 //     EvaluateStatus s = e.evaluate(atoms, energies, forces, virial, n_threads);
 //
-// evaluate() may be called from several threads at once: every call borrows a context (workspaces, private force arrays,
-// a team of threads) and gives it back, so nothing is allocated once sizes have settled. For a given number of threads the
-// result is the same bit for bit every time; with another number, forces and virial differ by the rounding of sums,
-// site energies do not differ at all.
+// evaluate() may be called from several threads at once: every call borrows a context (workspaces, private force
+// arrays, a team of threads) and gives it back, so nothing is allocated once sizes have settled. For a given number of
+// threads the result is the same bit for bit every time; with another number, forces and virial differ by the rounding
+// of sums, site energies do not differ at all.
 #pragma once
 
 #include <algorithm>
@@ -54,7 +54,8 @@ public:
     }
 
     // forces may be null: energies only (virial is then not touched). Shapes and units as in AtomsView; forces is
-    // (n_atoms, 3), virial (6,) = -dE/d(strain), xx yy zz yz xz xy. Input is trusted but for atom indices and distances.
+    // (n_atoms, 3), virial (6,) = -dE/d(strain), xx yy zz yz xz xy. Input is trusted but for atom indices and
+    // distances.
     EvaluateStatus evaluate(const AtomsView& atoms, double* site_energies, double* forces, double* virial,
                             int n_threads = 1) const {
         std::unique_ptr<Context> context = borrow();
@@ -90,7 +91,7 @@ private:
         AlignedBuffer padded_positions;
         std::vector<std::int32_t> site_order;
         std::vector<Window> windows;
-        std::vector<std::size_t> share;           // (n_threads + 1,) windows of each thread
+        std::vector<std::size_t> share;  // (n_threads + 1,) windows of each thread
     };
 
     const EvaluateEntry<double>& entry(const Model<double>&) const { return kernels_.f64; }
@@ -99,7 +100,8 @@ private:
     // Positions at a stride of four doubles: one aligned load each.
     static const double* pad_positions(const AtomsView& atoms, Context& c) {
         if (atoms.vectors) return nullptr;
-        double* out = static_cast<double*>(c.padded_positions.reserve(4 * sizeof(double) * (std::size_t(atoms.n_atoms) + 1)));
+        double* out =
+            static_cast<double*>(c.padded_positions.reserve(4 * sizeof(double) * (std::size_t(atoms.n_atoms) + 1)));
         for (std::size_t i = 0; i < std::size_t(atoms.n_atoms); ++i) {
             for (int k = 0; k < 3; ++k) out[4 * i + k] = atoms.positions[3 * i + k];
             out[4 * i + 3] = 0.0;
@@ -115,7 +117,8 @@ private:
         c.site_order.resize(atoms.n_sites);
         c.windows.clear();
         for (int z = 0; z < n_species_; ++z)
-            for (int at = first[z]; at < first[z + 1]; at += size) c.windows.push_back({z, at, std::min(size, first[z + 1] - at)});
+            for (int at = first[z]; at < first[z + 1]; at += size)
+                c.windows.push_back({z, at, std::min(size, first[z + 1] - at)});
         for (int i = 0; i < atoms.n_sites; ++i) c.site_order[first[atoms.species[i]]++] = i;
     }
 
@@ -134,7 +137,8 @@ private:
         c.share.assign(1, 0);
         for (std::size_t k = 0; k < c.windows.size(); ++k) {
             sum += pairs(c.windows[k]);
-            while (int(c.share.size()) < n_threads && sum * n_threads >= total * std::int64_t(c.share.size())) c.share.push_back(k + 1);
+            while (int(c.share.size()) < n_threads && sum * n_threads >= total * std::int64_t(c.share.size()))
+                c.share.push_back(k + 1);
         }
         c.share.resize(n_threads, c.windows.size());
         c.share.push_back(c.windows.size());
@@ -142,7 +146,8 @@ private:
 
     template <class T>
     EvaluateStatus evaluate_with(const Model<T>& model, const EvaluateEntry<T>& kernel, const AtomsView& atoms,
-                                 double* site_energies, double* forces, double* virial, int n_threads, Context& c) const {
+                                 double* site_energies, double* forces, double* virial, int n_threads,
+                                 Context& c) const {
         const int lanes = kernel.lanes;  // small windows keep several threads busy; not a function of n_threads
         make_windows(atoms, std::clamp((atoms.n_sites / 16 + lanes - 1) / lanes * lanes, lanes, window_sites), c);
         n_threads = std::max(1, std::min(n_threads, int(c.windows.size())));
@@ -157,8 +162,15 @@ private:
         for (int t = 0; t < n_threads; ++t) {
             c.workspaces[t].reserve(bytes);
             if (forces && c.forces[t].size() < rows) c.forces[t].resize(rows);
-            jobs[t] = {atoms, padded, c.site_order.data(), c.windows.data() + c.share[t], int(c.share[t + 1] - c.share[t]),
-                       site_energies, forces ? c.forces[t].data() : nullptr, {}, {}};
+            jobs[t] = {atoms,
+                       padded,
+                       c.site_order.data(),
+                       c.windows.data() + c.share[t],
+                       int(c.share[t + 1] - c.share[t]),
+                       site_energies,
+                       forces ? c.forces[t].data() : nullptr,
+                       {},
+                       {}};
         }
         c.team.run(n_threads, [&](int t) {
             if (forces) std::fill_n(c.forces[t].data(), rows, 0.0);

@@ -29,11 +29,11 @@ struct ProgramView {
     int n_a, n_products;
     int n_species_rows;
     const SpeciesRows* species_rows;
-    const T* linear;                // (n_a + n_products,) weights of single rows
-    const std::int32_t* products;   // (n_products, 2) byte offsets of the factors
+    const T* linear;               // (n_a + n_products,) weights of single rows
+    const std::int32_t* products;  // (n_products, 2) byte offsets of the factors
     int n_classes;
     const BlockClass* classes;
-    const std::int32_t* index;      // byte offsets of rows
+    const std::int32_t* index;  // byte offsets of rows
     const T* weights;
 
     int n_rows() const { return n_a + n_products; }
@@ -45,16 +45,16 @@ struct ModelView {
     const ProgramView<T>* programs;  // (NZ,) one per centre species
     const RadialPair<T>* many_body;  // (NZ, NZ)
     Recursion<T> recursion;
-    const T* harmonic_beta;          // see harmonics.hpp
-    const RadialPair<T>* pair;       // (NZ, NZ)
+    const T* harmonic_beta;     // see harmonics.hpp
+    const RadialPair<T>* pair;  // (NZ, NZ)
     int n_pair;
-    const T* pair_chebyshev;         // (NZ, NZ, n_pair) pair polynomial in Chebyshev form
-    const unsigned char* has_pair;   // (NZ, NZ)
-    const ZblPair* zbl;              // (NZ, NZ)
-    const double* cutoff_squared;    // (NZ, NZ) Å^2, beyond it nothing is felt; 0 where the pair never interacts
-    const double* mb_cutoff_squared; // (NZ, NZ) Å^2, of the many-body part
-    const double* e0;                // (NZ,) eV
-    T far;                           // Å, beyond every cutoff: where padding is put
+    const T* pair_chebyshev;          // (NZ, NZ, n_pair) pair polynomial in Chebyshev form
+    const unsigned char* has_pair;    // (NZ, NZ)
+    const ZblPair* zbl;               // (NZ, NZ)
+    const double* cutoff_squared;     // (NZ, NZ) Å^2, beyond it nothing is felt; 0 where the pair never interacts
+    const double* mb_cutoff_squared;  // (NZ, NZ) Å^2, of the many-body part
+    const double* e0;                 // (NZ,) eV
+    T far;                            // Å, beyond every cutoff: where padding is put
 };
 
 // A structure with its neighbour list. Either positions (and shifts of periodic images), or difference vectors.
@@ -80,8 +80,8 @@ inline constexpr int window_sites = 64;
 struct EvaluateStatus {
     enum Code : int { ok = 0, bad_index = 1, coincident = 2, not_finite = 3 };
     int code = ok;
-    int i = -1, j = -1;    // atoms concerned
-    double distance = 0;   // Å
+    int i = -1, j = -1;   // atoms concerned
+    double distance = 0;  // Å
 };
 
 // One thread's share of an evaluation.

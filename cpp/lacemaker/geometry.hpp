@@ -8,7 +8,7 @@
 // ZBL concerns the few pairs closer than r_outer: a test per slot, then one lane at a time.
 #pragma once
 
-#include "neighbour_kernels.hpp"
+#include "neighbour_tables.hpp"
 
 LACEMAKER_KERNEL_BEGIN
 

@@ -3,7 +3,8 @@
 //     Y_lm = N_lm Q_lm(z) c_m(x, y),   Y_{l,-m} = N_lm Q_lm(z) s_m(x, y),   m >= 0
 //     c_m + i s_m = (x + i y)^m
 //     Q_lm = (d/dz)^m P_l(z) / (2m - 1)!!          (P_l Legendre; Q_mm = 1)
-//     Q_{l+1,m} = z Q_lm + (l + m)/(2m - 1) Q_{l,m-1}   (m > 0),   (l + 1) P_{l+1} = (2l + 1) z P_l - l P_{l-1}   (m = 0)
+//     m > 0:   Q_{l+1,m} = z Q_lm + (l + m)/(2m - 1) Q_{l,m-1}
+//     m = 0:   (l + 1) P_{l+1} = (2l + 1) z P_l - l P_{l-1}
 //     dQ_lm/dz = (2m + 1) Q_{l,m+1}: the table of values is the table of derivatives
 //
 // Row of (l, m) in tables of Y: l^2 + l + m; of Q: l (l + 1)/2 + m. N_lm is left out: fold harmonic_norm(l, m) into the

@@ -41,7 +41,8 @@ inline void check(const Tables& tables, const ModelTerms& t) {
         for (double v : *values) require(std::isfinite(v), "coefficients must be finite, found " + std::to_string(v));
 }
 
-// sum_n c_n norm_n P_n(x) in Chebyshev form: P_{n+1} = (x - beta_n) P_n - gamma_n P_{n-1}, x T_k = (T_{k+1} + T_{k-1})/2.
+// sum_n c_n norm_n P_n(x) in Chebyshev form, by P_{n+1} = (x - beta_n) P_n - gamma_n P_{n-1} and
+// x T_k = (T_{k+1} + T_{k-1})/2.
 inline std::vector<double> chebyshev_coefficients(const RadialTable& table, const double* c) {
     const int n = table.n_max();
     std::vector<double> sum(n, 0.0), last(n, 0.0), now(n, 0.0), next(n);
@@ -86,7 +87,8 @@ public:
 
     std::size_t bytes() const {
         std::size_t sum = 0;
-        for (const Packed& p : packed_) sum += p.weights.size() * sizeof(T) + p.index.size() * 4 + p.linear.size() * sizeof(T);
+        for (const Packed& p : packed_)
+            sum += p.weights.size() * sizeof(T) + p.index.size() * 4 + p.linear.size() * sizeof(T);
         return sum;
     }
 
@@ -100,8 +102,8 @@ private:
 
     void pack(const Program& p, Packed& out, int row_bytes) {
         for (const SpeciesLayout& s : p.layout.species) {
-            out.species.push_back({s.species, int(s.n_of_l.size()) - 1, s.n_max, s.first_row, s.n_rows,
-                                   s.n_of_l.data(), s.row_of_l.data()});
+            out.species.push_back({s.species, int(s.n_of_l.size()) - 1, s.n_max, s.first_row, s.n_rows, s.n_of_l.data(),
+                                   s.row_of_l.data()});
             capacity_.lmax = std::max(capacity_.lmax, int(s.n_of_l.size()) - 1);
             capacity_.n_max = std::max(capacity_.n_max, s.n_max);
         }
@@ -115,8 +117,9 @@ private:
         for (std::int32_t row : p.index) out.index.push_back(row * row_bytes);
         out.linear.assign(p.linear.begin(), p.linear.end());
         out.weights.assign(p.weights.begin(), p.weights.end());
-        out.view = {p.layout.n_a, int(p.products.size()), int(out.species.size()), out.species.data(), out.linear.data(),
-                    out.products.data(), int(p.classes.size()), p.classes.data(), out.index.data(), out.weights.data()};
+        out.view = {p.layout.n_a,      int(p.products.size()), int(out.species.size()), out.species.data(),
+                    out.linear.data(), out.products.data(),    int(p.classes.size()),   p.classes.data(),
+                    out.index.data(),  out.weights.data()};
     }
 
     void set_radial(const Tables& tables) {

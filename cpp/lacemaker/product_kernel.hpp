@@ -46,8 +46,8 @@ LACEMAKER_INLINE void gamma_row(const V& x, V& dx, const Lane<V>* w, const V* P,
 
 // All blocks of a class; NG = number of g rows, -1: as the class says.
 template <class V, int R, int NG>
-LACEMAKER_NOINLINE V run_class(const BlockClass& c, const std::int32_t* index, const Lane<V>* w, const char* X, char* dX,
-                               V energy) {
+LACEMAKER_NOINLINE V run_class(const BlockClass& c, const std::int32_t* index, const Lane<V>* w, const char* X,
+                               char* dX, V energy) {
     const int n_gamma = NG >= 0 ? NG : c.n_gamma;
     for (int block = 0; block < c.n_blocks; ++block, index += 2 + n_gamma) {
         const V a = row_at<V>(X, index[0]);
@@ -91,7 +91,8 @@ ClassFunction<V> class_function(int n_gamma, std::integer_sequence<int, NG...>) 
 }
 
 template <class V, int R>
-LACEMAKER_INLINE V dispatch_class(const BlockClass& c, const ProgramView<Lane<V>>& p, const char* X, char* dX, V energy) {
+LACEMAKER_INLINE V dispatch_class(const BlockClass& c, const ProgramView<Lane<V>>& p, const char* X, char* dX,
+                                  V energy) {
     const auto run = class_function<V, R>(c.n_gamma, std::make_integer_sequence<int, unrolled_gammas + 1>{});
     return run(c, p.index + c.index, p.weights + c.weight, X, dX, energy);
 }
@@ -112,9 +113,15 @@ V product(const ProgramView<Lane<V>>& p, V* X, V* dX) {
     for (int k = 0; k < p.n_classes; ++k) {
         const BlockClass& c = p.classes[k];
         switch (c.run) {
-            case 1: energy = dispatch_class<V, 1>(c, p, x, dx, energy); break;
-            case 2: energy = dispatch_class<V, 2>(c, p, x, dx, energy); break;
-            case 3: energy = dispatch_class<V, 3>(c, p, x, dx, energy); break;
+            case 1:
+                energy = dispatch_class<V, 1>(c, p, x, dx, energy);
+                break;
+            case 2:
+                energy = dispatch_class<V, 2>(c, p, x, dx, energy);
+                break;
+            case 3:
+                energy = dispatch_class<V, 3>(c, p, x, dx, energy);
+                break;
             default:
                 if constexpr (MaxRun > 3) {
                     if (c.run == 4) energy = dispatch_class<V, 4>(c, p, x, dx, energy);

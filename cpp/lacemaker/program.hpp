@@ -17,22 +17,20 @@ namespace lacemaker {
 
 struct Program {
     RowLayout layout;
-    std::vector<double> linear;            // (n_rows,) weights of single rows
+    std::vector<double> linear;  // (n_rows,) weights of single rows
     std::vector<StoredProduct> products;
     std::vector<BlockClass> classes;
-    std::vector<std::int32_t> index;       // per block: a, b, gammas (row numbers)
-    std::vector<double> weights;           // per block: (run), (n_gamma, run)
-    std::size_t n_terms = 0, n_blocks = 0; // merged terms, blocks
-    double predicted_cost = 0;             // FMAs on full registers, product stage
+    std::vector<std::int32_t> index;        // per block: a, b, gammas (row numbers)
+    std::vector<double> weights;            // per block: (run), (n_gamma, run)
+    std::size_t n_terms = 0, n_blocks = 0;  // merged terms, blocks
+    double predicted_cost = 0;              // FMAs on full registers, product stage
 
     int n_rows() const { return layout.n_a + int(products.size()); }
 };
 
 namespace detail {
 
-inline bool same_class(const Block& x, const Block& y) {
-    return x.run == y.run && x.gammas.size() == y.gammas.size();
-}
+inline bool same_class(const Block& x, const Block& y) { return x.run == y.run && x.gammas.size() == y.gammas.size(); }
 
 // Orders the blocks of each class so that no row written by one of the last few blocks is written again: such a
 // row is still on its way to the cache. Greedy over a short look-ahead.
@@ -74,8 +72,8 @@ inline void pack_blocks(const std::vector<Block>& blocks, Program& p) {
     for (std::size_t first = 0; first < blocks.size();) {
         std::size_t end = first;
         while (end < blocks.size() && same_class(blocks[end], blocks[first])) ++end;
-        p.classes.push_back({blocks[first].run, int(blocks[first].gammas.size()), int(end - first), p.index.size(),
-                             p.weights.size()});
+        p.classes.push_back(
+            {blocks[first].run, int(blocks[first].gammas.size()), int(end - first), p.index.size(), p.weights.size()});
         for (; first < end; ++first) {
             const Block& b = blocks[first];
             p.index.push_back(b.a);

@@ -15,11 +15,11 @@ struct RadialPair {
     int e1_int, e2_int;  // envelope exponents as integers, -1 where they are not
     T rin, r0, rcut;     // Å
     T p, q;
-    T inverse_width;     // 1 / (r0 - rin), 1/Å           (Agnesi)
-    T inverse_r0;        // 1 / r0, 1/Å
-    T agnesi_a;          // maximises |dy/dr| at r0
-    T y_in, x_scale;     // x = -1 + x_scale (y - y_in),   x_scale = 2 / (y(rcut) - y(rin))
-    T e1, e2;            // envelope exponents p1, p2
+    T inverse_width;         // 1 / (r0 - rin), 1/Å           (Agnesi)
+    T inverse_r0;            // 1 / r0, 1/Å
+    T agnesi_a;              // maximises |dy/dr| at r0
+    T y_in, x_scale;         // x = -1 + x_scale (y - y_in),   x_scale = 2 / (y(rcut) - y(rin))
+    T e1, e2;                // envelope exponents p1, p2
     T env_value, env_slope;  // envelope r: sc^-p and p sc^(-p-1), sc = rcut / r0
 };
 

@@ -31,8 +31,10 @@ inline std::uint64_t pair_key(std::int32_t a, std::int32_t b) {
 inline bool holds_pair(const Monomial& t, std::int32_t a, std::int32_t b) {
     int found = 0;
     for (std::int32_t r : t) {
-        if (found == 0 && r == a) ++found;
-        else if (found == 1 && r == b) return true;
+        if (found == 0 && r == a)
+            ++found;
+        else if (found == 1 && r == b)
+            return true;
     }
     return false;
 }
@@ -42,9 +44,12 @@ inline void replace_pair(Monomial& t, std::int32_t a, std::int32_t b, std::int32
     int kept = 0;
     bool want_a = true, want_b = true;
     for (int k = 0; k < t.order; ++k) {
-        if (want_a && t.row[k] == a) want_a = false;
-        else if (want_b && t.row[k] == b) want_b = false;
-        else t.row[kept++] = t.row[k];
+        if (want_a && t.row[k] == a)
+            want_a = false;
+        else if (want_b && t.row[k] == b)
+            want_b = false;
+        else
+            t.row[kept++] = t.row[k];
     }
     t.row[kept++] = product;
     t.order = kept;
@@ -64,9 +69,10 @@ public:
             queue_.pop();
             const std::int32_t a = std::int32_t(key >> 32), b = std::int32_t(key & 0xffffffffu);
             std::vector<std::uint32_t>& users = users_[key];
-            users.erase(std::remove_if(users.begin(), users.end(),
-                                       [&](std::uint32_t t) { return terms_[t].order <= 3 || !holds_pair(terms_[t], a, b); }),
-                        users.end());
+            users.erase(
+                std::remove_if(users.begin(), users.end(),
+                               [&](std::uint32_t t) { return terms_[t].order <= 3 || !holds_pair(terms_[t], a, b); }),
+                users.end());
             if (users.empty()) continue;
             if (users.size() < count) {
                 queue_.push({users.size(), key});

@@ -17,7 +17,8 @@ LACEMAKER_KERNEL_BEGIN
 template <class T, int W>
 struct VecType {
 #ifdef LACEMAKER_VECTOR_BYTES
-    static_assert(W * sizeof(T) == LACEMAKER_VECTOR_BYTES, "lanes must fill exactly one register of this instruction set");
+    static_assert(W * sizeof(T) == LACEMAKER_VECTOR_BYTES,
+                  "lanes must fill exactly one register of this instruction set");
 #endif
     typedef T type __attribute__((vector_size(W * sizeof(T))));
 };

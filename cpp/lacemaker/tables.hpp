@@ -21,8 +21,8 @@ struct RadialTable {
     int transform = 0;
     std::vector<double> transform_params;  // (NZ, NZ, 5): rin, r0, rcut in Å, p, q
     int envelope = 0;
-    double envelope_params[2] = {0, 0};    // p1, p2
-    std::vector<double> beta, gamma, norm; // (n_max,)
+    double envelope_params[2] = {0, 0};     // p1, p2
+    std::vector<double> beta, gamma, norm;  // (n_max,)
 
     int n_max() const { return int(norm.size()); }
 };
@@ -35,10 +35,10 @@ struct AChannel {
 struct Tables {
     int n_species = 0;
     RadialTable many_body, pair;
-    std::vector<double> zbl;              // (NZ, NZ, 3): Z_i Z_j, r_inner, r_outer in Å
-    std::vector<double> zbl_a;            // (NZ, NZ): screening length, Å
-    std::vector<std::int32_t> a_first;    // (NZ + 1,)
-    std::vector<AChannel> a_spec;         // (sum n_A,)
+    std::vector<double> zbl;            // (NZ, NZ, 3): Z_i Z_j, r_inner, r_outer in Å
+    std::vector<double> zbl_a;          // (NZ, NZ): screening length, Å
+    std::vector<std::int32_t> a_first;  // (NZ + 1,)
+    std::vector<AChannel> a_spec;       // (sum n_A,)
 
     int n_a(int centre) const { return a_first[centre + 1] - a_first[centre]; }
     const AChannel* channels(int centre) const { return a_spec.data() + a_first[centre]; }
@@ -52,9 +52,7 @@ struct Tables {
 namespace detail {
 
 // p if it is a small non-negative integer, else -1.
-inline int small_integer(double p) {
-    return p >= 0 && p <= 64 && p == std::floor(p) ? int(p) : -1;
-}
+inline int small_integer(double p) { return p >= 0 && p <= 64 && p == std::floor(p) ? int(p) : -1; }
 
 inline void require(bool ok, const std::string& message) {
     if (!ok) throw std::invalid_argument(message);

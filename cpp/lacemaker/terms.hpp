@@ -1,7 +1,7 @@
 // The terms of one centre: E = sum_t w_t prod_{v in t} A_v, and the rows they need. Host code.
 //
-// Python speaks of normalised A_znlm. The kernels work with monic radial polynomials and unnormalised harmonics, so each
-// term's weight takes the norms of its factors: w_t prod norm_n N_lm. Equal products are merged. Channels that no
+// Python speaks of normalised A_znlm. The kernels work with monic radial polynomials and unnormalised harmonics, so
+// each term's weight takes the norms of its factors: w_t prod norm_n N_lm. Equal products are merged. Channels that no
 // term uses get no rows: a pruned model has fewer radial functions and harmonics to fill, not only fewer terms.
 #pragma once
 
@@ -22,9 +22,9 @@ inline constexpr int max_order = 6;
 // Terms of one centre as handed over: indices into the centre's a_spec.
 struct FlatTerms {
     std::int64_t n_terms = 0;
-    const std::int64_t* first = nullptr;   // (n_terms + 1,)
+    const std::int64_t* first = nullptr;  // (n_terms + 1,)
     const std::int32_t* index = nullptr;
-    const double* weight = nullptr;        // (n_terms,)
+    const double* weight = nullptr;  // (n_terms,)
 };
 
 // A product of rows, ascending, with a weight.
@@ -42,7 +42,8 @@ inline bool same_rows(const Monomial& a, const Monomial& b) {
 }
 
 inline bool rows_before(const Monomial& a, const Monomial& b) {
-    return a.order != b.order ? a.order < b.order : std::lexicographical_compare(a.begin(), a.end(), b.begin(), b.end());
+    return a.order != b.order ? a.order < b.order
+                              : std::lexicographical_compare(a.begin(), a.end(), b.begin(), b.end());
 }
 
 // Sorts, adds up equal products, drops those that cancel.
@@ -66,7 +67,7 @@ struct SpeciesLayout {
 struct RowLayout {
     std::vector<SpeciesLayout> species;  // those with rows, ascending
     int n_a = 0;
-    std::vector<int> channel;            // (n_a,) rows of one (z, l, m) share a channel and are consecutive
+    std::vector<int> channel;  // (n_a,) rows of one (z, l, m) share a channel and are consecutive
 };
 
 namespace detail {
@@ -108,18 +109,19 @@ inline int row_of(const RowLayout& layout, const AChannel& a) {
 }  // namespace detail
 
 // Rows and merged monomials of one centre.
-inline std::vector<Monomial> normalise_terms(const Tables& tables, int centre, const FlatTerms& terms, RowLayout& layout) {
+inline std::vector<Monomial> normalise_terms(const Tables& tables, int centre, const FlatTerms& terms,
+                                             RowLayout& layout) {
     const int n_a = tables.n_a(centre);
     std::vector<char> used(n_a, 0);
     for (std::int64_t t = 0; t < terms.n_terms; ++t) {
         const std::int64_t order = terms.first[t + 1] - terms.first[t];
-        detail::require(order >= 1 && order <= max_order,
-                        "term " + std::to_string(t) + " has " + std::to_string(order) + " factors; 1 to " +
-                            std::to_string(max_order) + " are possible");
+        detail::require(order >= 1 && order <= max_order, "term " + std::to_string(t) + " has " +
+                                                              std::to_string(order) + " factors; 1 to " +
+                                                              std::to_string(max_order) + " are possible");
         for (std::int64_t k = terms.first[t]; k < terms.first[t + 1]; ++k) {
             const std::int32_t v = terms.index[k];
-            detail::require(v >= 0 && v < n_a, "term " + std::to_string(t) + " refers to A function " + std::to_string(v) +
-                                                   " of a centre that has " + std::to_string(n_a));
+            detail::require(v >= 0 && v < n_a, "term " + std::to_string(t) + " refers to A function " +
+                                                   std::to_string(v) + " of a centre that has " + std::to_string(n_a));
             if (terms.weight[t] != 0) used[v] = 1;
         }
     }

@@ -1,7 +1,7 @@
 // A small team of threads that stay alive between calls. Host code, C++ standard library only.
 //
-// run(n, task) calls task(0) .. task(n - 1), one per thread, the caller being thread 0. Tasks must not throw. A team that
-// was inherited through fork() has lost its threads: it notices and starts new ones.
+// run(n, task) calls task(0) .. task(n - 1), one per thread, the caller being thread 0. Tasks must not throw. A team
+// that was inherited through fork() has lost its threads: it notices and starts new ones.
 #pragma once
 
 #include <condition_variable>
@@ -70,7 +70,8 @@ private:
         }
         while (int(state_->workers.size()) < n_workers) {
             const int rank = int(state_->workers.size()) + 1;
-            state_->workers.emplace_back([state = state_.get(), rank, round = state_->round] { work(*state, rank, round); });
+            state_->workers.emplace_back(
+                [state = state_.get(), rank, round = state_->round] { work(*state, rank, round); });
         }
     }
 

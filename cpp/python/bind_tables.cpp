@@ -38,8 +38,8 @@ void construct(Tables* self, int n_species, int mb_transform, PairParameters mb_
                Array<std::int32_t, nb::shape<-1, 4>> a_spec) {
     Tables t;
     t.n_species = n_species;
-    t.many_body = radial_table(mb_transform, mb_transform_params, mb_envelope, mb_envelope_params, mb_beta, mb_gamma,
-                               mb_norm);
+    t.many_body =
+        radial_table(mb_transform, mb_transform_params, mb_envelope, mb_envelope_params, mb_beta, mb_gamma, mb_norm);
     t.pair = radial_table(pair_transform, pair_transform_params, pair_envelope, pair_envelope_params, pair_beta,
                           pair_gamma, pair_norm);
     t.zbl = to_vector(zbl);
@@ -59,8 +59,8 @@ void bind_tables(nb::module_& m) {
              "mb_transform_params"_a.noconvert(), "mb_envelope"_a, "mb_envelope_params"_a.noconvert(),
              "mb_beta"_a.noconvert(), "mb_gamma"_a.noconvert(), "mb_norm"_a.noconvert(), "pair_transform"_a,
              "pair_transform_params"_a.noconvert(), "pair_envelope"_a, "pair_envelope_params"_a.noconvert(),
-             "pair_beta"_a.noconvert(), "pair_gamma"_a.noconvert(), "pair_norm"_a.noconvert(),
-             "zbl"_a.noconvert(), "zbl_a"_a.noconvert(), "a_first"_a.noconvert(), "a_spec"_a.noconvert())
+             "pair_beta"_a.noconvert(), "pair_gamma"_a.noconvert(), "pair_norm"_a.noconvert(), "zbl"_a.noconvert(),
+             "zbl_a"_a.noconvert(), "a_first"_a.noconvert(), "a_spec"_a.noconvert())
         .def_prop_ro("n_species", [](const Tables& t) { return t.n_species; })
         .def_prop_ro("cutoff", [](const Tables& t) {
             double largest = 0;

@@ -21,8 +21,9 @@ using Shifts = Array<std::int32_t, nb::shape<-1, 3>>;
 inline void check_finite(const double* values, std::size_t n, const char* name, std::size_t row_length) {
     for (std::size_t k = 0; k < n; ++k)
         if (!std::isfinite(values[k]))
-            raise_evaluation_error(std::string(name) + " must be finite: row " + std::to_string(k / row_length) + " holds " +
-                                   std::to_string(values[k]) + "; check the structure or the time step that led to it.");
+            raise_evaluation_error(std::string(name) + " must be finite: row " + std::to_string(k / row_length) +
+                                   " holds " + std::to_string(values[k]) +
+                                   "; check the structure or the time step that led to it.");
 }
 
 // Everything but atom indices of the list, which the kernels check as they read them.
@@ -31,28 +32,29 @@ inline AtomsView atoms_view(const Positions& positions, const Cell& cell, const 
                             int n_species) {
     const std::size_t n = positions.shape(0), n_pairs = index.shape(0);
     require(n < (std::size_t(1) << 31), "too many atoms: " + std::to_string(n));
-    require(species.shape(0) == n, "species has " + std::to_string(species.shape(0)) + " entries for " + std::to_string(n) +
-                                       " atoms; give one species index per atom");
-    require(first.shape(0) == n + 1, "first has " + std::to_string(first.shape(0)) + " entries; it needs n_atoms + 1 = " +
-                                         std::to_string(n + 1));
-    require(shift.shape(0) == n_pairs, "shift has " + std::to_string(shift.shape(0)) + " rows for " +
-                                           std::to_string(n_pairs) + " pairs");
+    require(species.shape(0) == n, "species has " + std::to_string(species.shape(0)) + " entries for " +
+                                       std::to_string(n) + " atoms; give one species index per atom");
+    require(first.shape(0) == n + 1, "first has " + std::to_string(first.shape(0)) +
+                                         " entries; it needs n_atoms + 1 = " + std::to_string(n + 1));
+    require(shift.shape(0) == n_pairs,
+            "shift has " + std::to_string(shift.shape(0)) + " rows for " + std::to_string(n_pairs) + " pairs");
     for (std::size_t i = 0; i < n; ++i)
-        require(species(i) >= 0 && species(i) < n_species, "atom " + std::to_string(i) + " has species index " +
-                                                               std::to_string(species(i)) + "; the basis has species 0 to " +
-                                                               std::to_string(n_species - 1));
+        require(species(i) >= 0 && species(i) < n_species,
+                "atom " + std::to_string(i) + " has species index " + std::to_string(species(i)) +
+                    "; the basis has species 0 to " + std::to_string(n_species - 1));
     require(first(0) == 0 && std::size_t(first(n)) == n_pairs, "first must start at 0 and end at the number of pairs");
     for (std::size_t i = 0; i < n; ++i) require(first(i) <= first(i + 1), "first must not decrease");
     check_finite(positions.data(), 3 * n, "positions", 3);
     check_finite(cell.data(), 9, "cell", 3);
-    return {int(n), int(n), species.data(), first.data(), index.data(), positions.data(), cell.data(), shift.data(), nullptr};
+    return {int(n),           int(n),      species.data(), first.data(), index.data(),
+            positions.data(), cell.data(), shift.data(),   nullptr};
 }
 
 inline void raise_status(const EvaluateStatus& s) {
     if (s.code == EvaluateStatus::ok) return;
     if (s.code == EvaluateStatus::bad_index)
-        throw nb::value_error(("the neighbour list of atom " + std::to_string(s.i) + " refers to atom " + std::to_string(s.j) +
-                               ", which does not exist; rebuild the list for this structure")
+        throw nb::value_error(("the neighbour list of atom " + std::to_string(s.i) + " refers to atom " +
+                               std::to_string(s.j) + ", which does not exist; rebuild the list for this structure")
                                   .c_str());
     if (s.code == EvaluateStatus::coincident)
         raise_evaluation_error("two atoms lie on top of each other: atoms " + std::to_string(s.i) + " and " +

@@ -1,6 +1,7 @@
 """No kernel object may define a symbol that the linker could merge with another instruction set's.
 
-Usage: check_symbols.py NM OBJECT...   Every weak (mergeable) symbol of kernels_<isa> must lie in lacemaker::<isa>.
+Usage: check_symbols.py NM OBJECT...   Every weak (mergeable) symbol of kernels_<isa> must lie in
+lacemaker::<isa>.
 """
 
 import re
@@ -12,7 +13,8 @@ def stray_symbols(nm: str, path: str) -> list[str]:
     isa = re.search(r"kernels_(\w+)\.dir", path)
     if isa is None:
         raise SystemExit(f"{path}: not a kernel object")
-    listing = subprocess.run([nm, "-C", "--defined-only", path], capture_output=True, text=True, check=True).stdout
+    command = [nm, "-C", "--defined-only", path]
+    listing = subprocess.run(command, capture_output=True, text=True, check=True).stdout
     weak = re.findall(r"^\w* *[WVuU] (.*)$", listing, flags=re.MULTILINE)
     return [name for name in weak if f"lacemaker::{isa[1]}::" not in name]
 

@@ -16,14 +16,16 @@ using lacemaker::AtomsView;
 using lacemaker::ModelTerms;
 using lacemaker::Tables;
 
-inline lacemaker::RadialTable random_radial(std::mt19937& rng, int nz, int n_max, int transform, int envelope, double p1) {
+inline lacemaker::RadialTable random_radial(std::mt19937& rng, int nz, int n_max, int transform, int envelope,
+                                            double p1) {
     std::uniform_real_distribution<double> u(0.0, 1.0);
     lacemaker::RadialTable t;
     t.transform = transform;
     t.envelope = envelope;
     t.envelope_params[0] = p1, t.envelope_params[1] = 2;
     for (int k = 0; k < nz * nz; ++k)
-        for (double v : {0.3 * u(rng), 1.8 + 0.6 * u(rng), 3.4 + 0.6 * u(rng), 2.0, 4.0}) t.transform_params.push_back(v);
+        for (double v : {0.3 * u(rng), 1.8 + 0.6 * u(rng), 3.4 + 0.6 * u(rng), 2.0, 4.0})
+            t.transform_params.push_back(v);
     for (int n = 0; n < n_max; ++n) {
         t.beta.push_back(0.2 * u(rng) - 0.1);
         t.gamma.push_back(0.2 + 0.1 * u(rng));
@@ -90,8 +92,8 @@ struct Atoms {
                             if (i == j && !a && !b && !c) continue;
                             double r2 = 0;
                             for (int k = 0; k < 3; ++k) {
-                                const double d = positions[3 * j + k] - positions[3 * i + k] + a * cell[k] + b * cell[3 + k] +
-                                                 c * cell[6 + k];
+                                const double d = positions[3 * j + k] - positions[3 * i + k] + a * cell[k] +
+                                                 b * cell[3 + k] + c * cell[6 + k];
                                 r2 += d * d;
                             }
                             if (r2 >= cutoff * cutoff) continue;
@@ -122,12 +124,14 @@ inline Atoms random_atoms(std::mt19937& rng, int n, int nz, bool periodic) {
     std::uniform_real_distribution<double> u(0.0, 1.0);
     Atoms a;
     a.periodic = periodic;
-    a.cell = periodic ? std::vector<double>{3.6, 0.3, -0.2, 0.9, 3.4, 0.1, -0.5, 0.4, 3.9} : std::vector<double>(9, 0.0);
+    a.cell =
+        periodic ? std::vector<double>{3.6, 0.3, -0.2, 0.9, 3.4, 0.1, -0.5, 0.4, 3.9} : std::vector<double>(9, 0.0);
     for (int i = 0; i < n; ++i) {
         if (periodic)
             for (int k = 0; k < 3; ++k) a.positions.push_back(1.7 * i + 0.2 * u(rng));
         else
-            for (int k = 0; k < 3; ++k) a.positions.push_back(1.9 * (k == 0 ? i % 3 : k == 1 ? i / 3 % 3 : i / 9) + 0.3 * u(rng));
+            for (int k = 0; k < 3; ++k)
+                a.positions.push_back(1.9 * (k == 0 ? i % 3 : k == 1 ? i / 3 % 3 : i / 9) + 0.3 * u(rng));
         a.species.push_back(int(rng() % unsigned(nz)));
     }
     return a;

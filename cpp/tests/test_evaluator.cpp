@@ -21,7 +21,8 @@ Result evaluate(const Evaluator& e, const AtomsView& view, int n_threads = 1) {
     return r;
 }
 
-void energies_equal_plain_loops(const Evaluator& e, const Tables& t, const ModelTerms& m, const Atoms& atoms, double tol) {
+void energies_equal_plain_loops(const Evaluator& e, const Tables& t, const ModelTerms& m, const Atoms& atoms,
+                                double tol) {
     const Result r = evaluate(e, atoms.view());
     const std::vector<double> plain = plain_energies(t, m, atoms);
     CHECK(r.status.code == EvaluateStatus::ok);
@@ -64,7 +65,8 @@ void bad_atoms_are_reported(const Evaluator& e, Atoms atoms) {
     const double x = atoms.positions[0];
     for (int k = 0; k < 3; ++k) atoms.positions[k] = atoms.positions[3 + k];
     EvaluateStatus s = evaluate(e, atoms.view()).status;
-    CHECK(s.code == EvaluateStatus::coincident && s.distance == 0 && std::min(s.i, s.j) == 0 && std::max(s.i, s.j) == 1);
+    CHECK(s.code == EvaluateStatus::coincident && s.distance == 0 && std::min(s.i, s.j) == 0 &&
+          std::max(s.i, s.j) == 1);
     atoms.positions[0] = x;
     atoms.index[0] = 1000;
     s = evaluate(e, atoms.view()).status;

@@ -29,7 +29,8 @@ double run_plainly(const Program& p, std::vector<double> X) {
 
 FlatTerms terms_of(const ModelTerms& m, int centre) {
     const int begin = m.term_centre[centre];
-    return {m.term_centre[centre + 1] - begin, m.term_first.data() + begin, m.term_index.data(), m.term_weight.data() + begin};
+    return {m.term_centre[centre + 1] - begin, m.term_first.data() + begin, m.term_index.data(),
+            m.term_weight.data() + begin};
 }
 
 void program_equals_its_terms(const Tables& t, const ModelTerms& m, int max_run, std::mt19937& rng) {

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from lacemaker.calculators import Calculator
     from lacemaker.potential import Potential
     from lacemaker.priors import AlgebraicPrior
-    from lacemaker.regression import BLR, QR, assemble, solve
+    from lacemaker.regression import ASP, BLR, OMP, QR, ModelPath, assemble, solve
     from lacemaker.structures import Frames, read
     from lacemaker.workflow import evaluate, fit, load
 
@@ -32,6 +32,9 @@ _HOME = {
     "solve": "lacemaker.regression",
     "BLR": "lacemaker.regression",
     "QR": "lacemaker.regression",
+    "ASP": "lacemaker.regression",
+    "OMP": "lacemaker.regression",
+    "ModelPath": "lacemaker.regression",
     "AlgebraicPrior": "lacemaker.priors",
     "Potential": "lacemaker.potential",
     "Calculator": "lacemaker.calculators",
@@ -49,6 +52,9 @@ __all__ = [  # noqa: RUF022  (in the order of use)
     "solve",
     "BLR",
     "QR",
+    "ASP",
+    "OMP",
+    "ModelPath",
     "AlgebraicPrior",
     "Potential",
     "Calculator",

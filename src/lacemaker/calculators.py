@@ -13,13 +13,19 @@ from ase.calculators.calculator import PropertyNotImplementedError, all_changes
 from lacemaker.errors import EvaluationError
 from lacemaker.potential import Evaluator, Potential, Prediction
 from lacemaker.potential.messages import problem
+from lacemaker.uncertainty.storage import has_committee
 
 if TYPE_CHECKING:
     from ase import Atoms
 
     from lacemaker.structures import NeighbourList
+    from lacemaker.uncertainty import Committee
 
 __all__ = ["Calculator", "LastingNeighbours", "StressNotDefinedError"]
+
+
+SPREADS = ("energy_std", "forces_std", "stress_std")
+_COMPILED = ("_evaluator", "_neighbours", "_committee")
 
 
 class StressNotDefinedError(EvaluationError, PropertyNotImplementedError):
@@ -89,6 +95,10 @@ class Calculator(AseCalculator):
     ``forces`` and, for atoms with a periodic volume, ``stress`` (eV/Å³, ASE's sign and Voigt order). It can
     be pickled and copied; ``results`` depend on the atoms alone, to rounding.
 
+    A potential that carries posterior samples (:func:`lacemaker.uncertainty.attach_committee`) also has
+    ``energy_std``, ``forces_std`` (n_atoms, 3) and ``stress_std``, evaluated only when asked for:
+    ``calc.get_property("forces_std", atoms)``.
+
     Parameters
     ----------
     potential : Potential or path
@@ -146,6 +156,9 @@ class Calculator(AseCalculator):
         p = self.parameters
         self._evaluator = self.potential.evaluator(p["isa"], p["dtype"], p["n_threads"])
         self._neighbours = LastingNeighbours(self._evaluator, p["skin"])
+        self._committee: Committee | None = None
+        if has_committee(self.potential):
+            self.implemented_properties = [*type(self).implemented_properties, *SPREADS]
 
     @property
     def n_neighbour_builds(self) -> int:
@@ -171,24 +184,44 @@ class Calculator(AseCalculator):
     ) -> None:
         """Fill ``results`` for `atoms`; called by ASE."""
         super().calculate(atoms, properties, system_changes)  # keeps a copy as self.atoms
-        self.results, evaluator = {}, self._evaluator
+        evaluator, known = self._evaluator, {} if system_changes else self.results
+        self.results = {}
         structure: Any = self.atoms
         species, positions, cell, pbc = evaluator.prepare(structure)
         neighbours = self._neighbours.update(species, positions, cell, pbc)
-        prediction = evaluator.evaluate(species, positions, cell, pbc, neighbours)
-        if "stress" in properties and prediction.stress is None:
+        if "energy" not in known:
+            known = _results(evaluator.evaluate(species, positions, cell, pbc, neighbours))
+        if "stress" not in known and ("stress" in properties or "stress_std" in properties):
             raise problem(
                 StressNotDefinedError,
                 "stress is not defined for these atoms",
                 f"pbc {pbc.tolist()} and a cell volume of {abs(np.linalg.det(cell)):g} Å³",
                 "set a cell and pbc=True, or do not ask for the stress",
             )
-        self.results = _results(prediction)
+        self.results = known
+        if any(name in SPREADS for name in properties):
+            self.results |= self._spread(species, positions, cell, pbc, neighbours)
+
+    def _spread(
+        self,
+        species: np.ndarray,
+        positions: np.ndarray,
+        cell: np.ndarray,
+        pbc: np.ndarray,
+        neighbours: NeighbourList,
+    ) -> dict[str, Any]:
+        """Standard deviations under their names; the committee is compiled on first use."""
+        if self._committee is None:
+            from lacemaker.uncertainty import Committee
+
+            self._committee = Committee(self.potential, isa=self.parameters["isa"])
+        threads = min(self._evaluator.n_threads, 1 + len(species) // 64)
+        spread = self._committee.spread(species, positions, cell, pbc, neighbours, n_threads=threads)
+        found = {"energy_std": spread.energy_std, "forces_std": spread.forces_std}
+        return found if spread.stress_std is None else {**found, "stress_std": spread.stress_std}
 
     def __getstate__(self) -> dict[str, Any]:
-        return {
-            name: value for name, value in self.__dict__.items() if name not in ("_evaluator", "_neighbours")
-        }
+        return {name: value for name, value in self.__dict__.items() if name not in _COMPILED}
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         self.__dict__.update(state)

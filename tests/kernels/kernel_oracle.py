@@ -1,10 +1,12 @@
 """Random models for the compiled kernels, and what they should yield, in slow NumPy.
 
-Nothing here shares a recursion with the kernels: harmonics come from SciPy, polynomials from numpy.polynomial,
-neighbours from brute force. A model is any polynomial of the A functions (products need not be rotation-invariant).
+Nothing here shares a recursion with the kernels: harmonics come from SciPy, polynomials from
+numpy.polynomial, neighbours from brute force. A model is any polynomial of the A functions (products need
+not be rotation-invariant).
 """
 
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 from itertools import product
 from typing import Any
 
@@ -30,6 +32,10 @@ class Structure:
 
     def neighbours(self) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         """first, index, shift by brute force over images."""
+        return self._list
+
+    @cached_property
+    def _list(self) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         n = len(self.positions)
         reach = [0, 0, 0]
         if any(self.pbc):
@@ -40,19 +46,20 @@ class Structure:
             for k, height in zip(periodic, heights, strict=True):
                 reach[k] = int(np.ceil((self.cutoff + 2 * spread) / height))
         shifts = np.array(list(product(*(range(-r, r + 1) for r in reach))))
+        images = self.positions[:, None] + shifts @ self.cell  # (n, n_shifts, 3)
+        home = (shifts == 0).all(axis=1)
         first, index, shift = [0], [], []
         for i in range(n):
-            for j in range(n):
-                d = self.positions[j] + shifts @ self.cell - self.positions[i]
-                r = np.linalg.norm(d, axis=1)
-                keep = (r < self.cutoff) & ~((j == i) & (shifts == 0).all(axis=1))
-                index += [j] * keep.sum()
-                shift += shifts[keep].tolist()
-            first.append(len(index))
+            keep = np.linalg.norm(images - self.positions[i], axis=2) < self.cutoff
+            keep[i] &= ~home
+            j, s = np.nonzero(keep)
+            index.append(j)
+            shift.append(shifts[s])
+            first.append(first[-1] + len(j))
         return (
             np.array(first, np.int64),
-            np.array(index, np.int32),
-            np.array(shift, np.int32).reshape(-1, 3),
+            np.concatenate([*index, np.zeros(0)]).astype(np.int32),
+            np.concatenate([*shift, np.zeros((0, 3))]).astype(np.int32),
         )
 
     def arguments(self) -> tuple[np.ndarray, ...]:
@@ -169,7 +176,7 @@ def random_model(
     return Model(tables, terms)
 
 
-# ------------------------------------------------------------------------------------------------ slow evaluation
+# ------------------------------------------------------------------------------------- slow evaluation
 
 
 def raw_transform(kind: int, r: np.ndarray, rin: float, r0: float, p: float, q: float) -> np.ndarray:
@@ -234,15 +241,16 @@ def site_energies(model: Model, structure: Structure) -> np.ndarray:
         for j in range(tables["n_species"]):
             at = z == j
             R = radial_values(tables, "mb", c, j, r[at])
-            for v in np.flatnonzero(spec[:, 0] == j):
-                A[v] = R[spec[v, 1] - 1] @ harmonic(spec[v, 2], spec[v, 3], d[at])
+            for ell, m in {(ell, m) for z_v, _, ell, m in spec if z_v == j}:
+                rows = np.flatnonzero((spec[:, [0, 2, 3]] == (j, ell, m)).all(axis=1))
+                A[rows] = R[spec[rows, 1] - 1] @ harmonic(ell, m, d[at])
             energy += (terms["pair_coefficients"][c, j] @ radial_values(tables, "pair", c, j, r[at])).sum()
             energy += 0.5 * zbl(*tables["zbl"][c, j], tables["zbl_a"][c, j], r[at]).sum()
         out[i] = energy + sum(w * np.prod(A[v]) for v, w in model.term_list(c))
     return out
 
 
-# ------------------------------------------------------------------------------------------------------ structures
+# ------------------------------------------------------------------------------------------ structures
 
 
 def structures(rng: np.random.Generator, nz: int, cutoff: float = 4.0) -> dict[str, Structure]:
@@ -274,6 +282,6 @@ def structures(rng: np.random.Generator, nz: int, cutoff: float = 4.0) -> dict[s
             scattered(4, (3.5, 3.5, 3.5)) + rng.integers(-2, 3, (4, 1)) * np.diag([5.0, 5.0, 5.0])[0],
             np.diag([5.0, 5.0, 5.0]),
             (True,) * 3,
-        ),  # fmt: skip
+        ),
         "isolated atom": make(np.full((1, 3), 7.0), np.zeros((3, 3)), (False,) * 3),
     }

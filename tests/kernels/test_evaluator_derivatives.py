@@ -1,6 +1,8 @@
-"""Forces are minus the gradient, the virial minus the strain derivative; symmetries of what the evaluator returns."""
+"""Forces are minus the gradient, the virial minus the strain derivative; symmetries of the results."""
 
 from collections.abc import Callable
+from dataclasses import dataclass, replace
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -15,18 +17,41 @@ def fourth_order(f: Callable[[float], float]) -> float:
     return (8 * (f(STEP) - f(-STEP)) - (f(2 * STEP) - f(-2 * STEP))) / (12 * STEP)
 
 
-def total(evaluator: Any, structure: Structure, neighbours: tuple[np.ndarray, ...]) -> float:
-    energies, _, _ = evaluator.evaluate(
-        structure.positions, structure.cell, structure.species, *neighbours, forces=False
-    )
-    return float(energies.sum())
+@dataclass(frozen=True)
+class Energy:
+    """Total energy of a structure as its atoms or its cell move; the list has room for the steps."""
 
+    evaluator: Any
+    structure: Structure
+    neighbours: tuple[np.ndarray, ...]
 
-def with_margin(structure: Structure) -> Structure:
-    """The list must hold every pair that a small step brings inside the cutoff."""
-    return Structure(
-        structure.positions, structure.cell, structure.pbc, structure.species, structure.cutoff + 0.1
-    )
+    @classmethod
+    def of(cls, evaluator: Any, structure: Structure) -> "Energy":
+        longer = replace(structure, cutoff=structure.cutoff + 0.1)
+        return cls(evaluator, structure, longer.neighbours())
+
+    def results(self) -> tuple[np.ndarray, ...]:
+        s = self.structure
+        return self.evaluator.evaluate(s.positions, s.cell, s.species, *self.neighbours)
+
+    def at(self, structure: Structure) -> float:
+        s = structure
+        energies, _, _ = self.evaluator.evaluate(
+            s.positions, s.cell, s.species, *self.neighbours, forces=False
+        )
+        return float(energies.sum())
+
+    def moved(self, atom: int, axis: int, step: float) -> float:
+        positions = self.structure.positions.copy()
+        positions[atom, axis] += step
+        return self.at(self.structure.moved(positions))
+
+    def strained(self, a: int, b: int, step: float) -> float:
+        """Symmetric strain: eps_ab = eps_ba = step / 2 off the diagonal."""
+        strain = np.eye(3)
+        strain[a, b] += step / 2
+        strain[b, a] += step / 2
+        return self.at(self.structure.moved(self.structure.positions @ strain, self.structure.cell @ strain))
 
 
 @pytest.mark.parametrize("orders", [(1, 2), (3,), (4,), (5,)])
@@ -36,25 +61,11 @@ def test_forces_are_minus_the_gradient(
     model = random_model(np.random.default_rng(sum(orders)), orders=orders, n_terms=40, zbl=True)
     evaluator = model.evaluator(isa=isa)
     for name, structure in nasty.items():
-        neighbours = with_margin(structure).neighbours()
-        _, forces, _ = evaluator.evaluate(structure.positions, structure.cell, structure.species, *neighbours)
-        for atom in range(min(3, len(structure.positions))):
-            for axis in range(3):
-
-                def energy(h: float, atom: int = atom, axis: int = axis) -> float:
-                    moved = structure.positions.copy()
-                    moved[atom, axis] += h
-                    return total(evaluator, structure.moved(moved), neighbours)
-
-                assert forces[atom, axis] == pytest.approx(-fourth_order(energy), rel=1e-7, abs=2e-8), name
-
-
-def strained(structure: Structure, a: int, b: int, h: float) -> Structure:
-    """Symmetric strain: eps_ab = eps_ba = h/2 off the diagonal."""
-    strain = np.eye(3)
-    strain[a, b] += h / 2
-    strain[b, a] += h / 2
-    return structure.moved(structure.positions @ strain, structure.cell @ strain)
+        energy = Energy.of(evaluator, structure)
+        forces = energy.results()[1]
+        for atom, axis in np.ndindex(min(3, len(forces)), 3):
+            slope = fourth_order(partial(energy.moved, atom, axis))
+            assert forces[atom, axis] == pytest.approx(-slope, rel=1e-7, abs=2e-8), name
 
 
 @pytest.mark.parametrize("orders", [(1, 2, 3), (4,)])
@@ -64,12 +75,10 @@ def test_virial_is_minus_the_strain_derivative(
     model = random_model(np.random.default_rng(7), orders=orders, n_terms=40)
     evaluator = model.evaluator(isa=isa)
     for name, structure in nasty.items():
-        neighbours = with_margin(structure).neighbours()
-        _, _, virial = evaluator.evaluate(structure.positions, structure.cell, structure.species, *neighbours)
+        energy = Energy.of(evaluator, structure)
+        virial = energy.results()[2]
         for k, (a, b) in enumerate(VOIGT):
-            slope = fourth_order(
-                lambda h, a=a, b=b: total(evaluator, strained(structure, a, b, h), neighbours)
-            )
+            slope = fourth_order(partial(energy.strained, a, b))
             assert virial[k] == pytest.approx(-slope, rel=1e-7, abs=2e-8), name
 
 
@@ -93,7 +102,7 @@ def test_forces_sum_to_zero(make_model: Callable[..., Model], nasty: dict[str, S
 
 
 def invariant_model(rng: np.random.Generator, nz: int = 2) -> Model:
-    """Power spectrum sum_m A_znlm A_z'n'lm: invariant under rotation and inversion without any coupling table."""
+    """Power spectrum sum_m A_znlm A_z'n'lm: invariant under rotation and inversion without couplings."""
     model = random_model(rng, nz=nz, orders=(), n_max=3, l_max=4)
     channels = [(z, n) for z in range(nz) for n in (1, 2, 3)]
     every = [(z, n, ell, m) for z, n in channels for ell in range(5) for m in range(-ell, ell + 1)]

@@ -122,9 +122,16 @@ def test_a_saved_system_of_a_basis_makes_the_same_potential(frames, tmp_path):
     np.testing.assert_array_equal(second.potential().coefficients, second.coefficients)
 
 
-def test_a_basis_restricted_to_some_functions_makes_no_potential_yet(frames):
-    small = assemble(BASIS, frames[:20]).restrict(range(10))
-    assert solve(small).basis is None
+def test_a_basis_restricted_to_some_functions_makes_a_potential_of_those(frames):
+    from lacemaker.analysis import error_table
+
+    chosen = [7, 3, 11, 40]
+    fit = solve(assemble(BASIS, frames[:20]).restrict(chosen))
+    potential = fit.potential()
+    np.testing.assert_array_equal(potential.coefficients[chosen], fit.coefficients)
+    assert np.count_nonzero(potential.coefficients) == 4
+    rmse = error_table(potential, frames[:20]).total.forces_rmse_eV_per_A
+    assert rmse == pytest.approx(fit.rmse["train"]["total"]["forces"], rel=1e-9)
 
 
 def test_elements_outside_the_basis_are_named():

@@ -1,4 +1,4 @@
-"""The prior chosen by evidence: finds the law that made the coefficients, never reads rows, repeats itself."""
+"""The prior chosen by evidence: finds the law that made the coefficients, and repeats itself."""
 
 import json
 from dataclasses import dataclass
@@ -8,7 +8,14 @@ import pytest
 from regression_helpers import SyntheticRows, labelled
 
 from lacemaker.errors import ConfigError, SolverError
-from lacemaker.priors import AlgebraicPrior, EvidencePrior, ExponentialPrior, GaussianPrior, NoPrior, parse_prior
+from lacemaker.priors import (
+    AlgebraicPrior,
+    EvidencePrior,
+    ExponentialPrior,
+    GaussianPrior,
+    NoPrior,
+    parse_prior,
+)
 from lacemaker.regression import assemble, solve
 from lacemaker.regression.factor import compress
 from lacemaker.regression.prior_choice import choose_prior
@@ -38,7 +45,12 @@ def made_by(prior, *, n_rows=400, scale=30.0, noise=0.05, seed=0, functions=FUNC
 
 @pytest.mark.parametrize(
     "truth",
-    [AlgebraicPrior(p=2), AlgebraicPrior(p=5), ExponentialPrior(wn=1 / 0.4, wl=1 / 0.6), GaussianPrior(wn=6, wl=12)],
+    [
+        AlgebraicPrior(p=2),
+        AlgebraicPrior(p=5),
+        ExponentialPrior(wn=1 / 0.4, wl=1 / 0.6),
+        GaussianPrior(wn=6, wl=12),
+    ],
     ids=lambda prior: prior.kind,
 )
 def test_the_family_that_made_the_coefficients_is_found(truth):
@@ -52,7 +64,9 @@ def test_the_family_that_made_the_coefficients_is_found(truth):
 
 def test_coefficients_without_a_law_call_for_no_prior():
     problem, _ = made_by(NoPrior(), n_rows=60)
-    assert choose_prior(EvidencePrior(families=("none", "algebraic")), problem, FUNCTIONS).prior.kind == "none"
+    assert (
+        choose_prior(EvidencePrior(families=("none", "algebraic")), problem, FUNCTIONS).prior.kind == "none"
+    )
 
 
 def test_the_evidence_is_that_of_blr():
@@ -69,7 +83,9 @@ def test_the_best_of_a_fine_grid_is_hardly_better():
     problem, _ = made_by(AlgebraicPrior(p=3.3))
     ladder = max(t.log_evidence for t in choose_prior(EvidencePrior(), problem, FUNCTIONS).trials)
     grid = tuple(AlgebraicPrior(p=p) for p in np.linspace(0.5, 8, 60))
-    fine = max(t.log_evidence for t in choose_prior(EvidencePrior(candidates=grid), problem, FUNCTIONS).trials)
+    fine = max(
+        t.log_evidence for t in choose_prior(EvidencePrior(candidates=grid), problem, FUNCTIONS).trials
+    )
     assert fine - ladder < 3.0
 
 
@@ -129,7 +145,9 @@ def test_what_it_cannot_do_is_said():
 
 def test_solving_with_the_evidence_prior_is_solving_with_the_prior_it_chose():
     source = SyntheticRows()
-    system = assemble(source, labelled(source, 20, coefficients=1.0 / AlgebraicPrior(p=3).gamma(source.functions)))
+    system = assemble(
+        source, labelled(source, 20, coefficients=1.0 / AlgebraicPrior(p=3).gamma(source.functions))
+    )
     fit = solve(system, prior="evidence")
     again = solve(system, prior=parse_prior(fit.settings["prior"]))
     np.testing.assert_allclose(fit.coefficients, again.coefficients, rtol=1e-9)

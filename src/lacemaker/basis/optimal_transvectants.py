@@ -25,7 +25,7 @@ Chain = tuple[int, ...]
 """Intermediate momenta L_1 = l_1, L_2, ..., L_(nu-1) = l_nu of (((l_1 l_2) L_2 l_3) L_3 ...) l_nu -> 0."""
 
 
-@lru_cache(maxsize=8192)
+@lru_cache(maxsize=2048)
 def transvectant(l1: int, l2: int, l3: int, prime: int) -> np.ndarray:
     """(2 l1+1, 2 l2+1, 2 l3+1) float64 holding residues: form l3 = sum_xy T[x, y, :] a_x b_y."""
     k = l1 + l2 - l3
@@ -41,14 +41,14 @@ def transvectant(l1: int, l2: int, l3: int, prime: int) -> np.ndarray:
     return tensor
 
 
-@lru_cache(maxsize=8192)
+@lru_cache(maxsize=2048)
 def _flat(l1: int, l2: int, l3: int, prime: int, axes: tuple[int, int, int]) -> np.ndarray:
     """The transvectant with its first two axes (after transposition) joined."""
     tensor = transvectant(l1, l2, l3, prime).transpose(axes)
     return np.ascontiguousarray(tensor.reshape(-1, tensor.shape[2]))
 
 
-@lru_cache(maxsize=8192)
+@lru_cache(maxsize=2048)
 def chains(momenta: tuple[int, ...]) -> tuple[Chain, ...]:
     """All chains that couple the given momenta to zero (over-complete for repeated channels)."""
     if len(momenta) == 1:

@@ -15,7 +15,7 @@ from typing import Annotated, Any
 import typer
 
 from lacemaker import __version__
-from lacemaker.cli import bench, check, demo, evaluate, fit, info, init, lammps, report, train
+from lacemaker.cli import bench, check, demo, evaluate, fit, info, init, lammps, path, report, train, validate
 from lacemaker.cli.codes import INTERRUPTED, OK, TERMINATED, USER_ERROR
 from lacemaker.errors import LacemakerError, LacemakerWarning
 
@@ -36,11 +36,13 @@ for verb in (
     init.init,
     check.check,
     fit.fit,
+    path.path,
     train.train,
     evaluate.evaluate,
     info.info,
     report.report,
     bench.bench,
+    validate.validate,
 ):
     app.command()(verb)
 app.add_typer(lammps.lammps)

@@ -59,6 +59,9 @@ class BasisConfig(Section):
     pair: Annotated[PairBasis | None, BeforeValidator(_pair)] = Field(
         default_factory=PairBasis, description="The pair block; `none` leaves it out."
     )
+    optimal: Literal["degree", "body_order", "cost"] | None = Field(
+        default=None, description="Keep only functionally independent functions, taken in this order."
+    )
 
     def build(self, elements: Sequence[str], core: ZBL | None) -> ACEBasis:
         """The basis for the elements of the data, with the given repulsive core."""
@@ -69,7 +72,7 @@ class BasisConfig(Section):
             rows = [row[:order] if order else row for row in chosen.max_degree]
             degrees = dict(zip(chosen.elements, rows, strict=True))
             order = order or chosen.correlation_order
-        return ACEBasis(
+        basis = ACEBasis(
             symbols,
             order or (len(degrees) if isinstance(degrees, tuple) else 3),
             degrees,
@@ -84,6 +87,7 @@ class BasisConfig(Section):
             envelope=self.envelope,
             polynomials=self.polynomials,
         )
+        return basis.optimal(self.optimal) if self.optimal else basis
 
 
 class RepulsionConfig(Section):

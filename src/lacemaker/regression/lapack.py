@@ -183,9 +183,7 @@ def take_out_row(factor: Matrix, vectors: Matrix, position: int, count: int) -> 
     below, lead = factor[position + 1 :, position + 1 :], _int(factor.shape[0])
     reflectors, work = np.empty(panel * n), np.empty(panel * max(n, vectors.shape[0]))
     one, zero = _int(1), _int(0)
-    _call(
-        "dtpqrt", one, _int(n), zero, _int(panel), below, lead, row, one, reflectors, _int(panel), work
-    )
+    _call("dtpqrt", one, _int(n), zero, _int(panel), below, lead, row, one, reflectors, _int(panel), work)
     height = _int(vectors.shape[0])
     _call(
         "dtpmqrt", "R", "N", height, one, _int(n), zero, _int(panel), row, one, reflectors, _int(panel),

@@ -75,7 +75,7 @@ class PathModel:
         table = {k: None if isinstance(v, float) and not np.isfinite(v) else v for k, v in table.items()}
         fit = self.fit.to_dict()
         mae = {name: dict(row) for name, row in self.mae.items()}
-        return {**table, "condition": fit["condition"], "rmse": fit["rmse"], "mae": mae, "noise": fit["noise"]}
+        return {**table, "mae": mae, **{key: fit[key] for key in ("condition", "rmse", "noise")}}
 
 
 @dataclass(frozen=True, eq=False)
@@ -198,8 +198,8 @@ class ModelPath(Sequence[PathModel]):
     def _last(self, models: Sequence[PathModel], what: str) -> PathModel:
         if not models:
             raise SolverError(
-                f"The path has no model {what}. Found {len(self)} models of {self.sizes[0]} to {self.sizes[-1]} "
-                "functions. Choose a larger limit, or solve with other sizes."
+                f"The path has no model {what}. Found {len(self)} models of {self.sizes[0]} to "
+                f"{self.sizes[-1]} functions. Choose a larger limit, or solve with other sizes."
             )
         return models[-1]
 
@@ -215,7 +215,9 @@ class ModelPath(Sequence[PathModel]):
 
         return self._changed(cost, advance)
 
-    def tested(self, name: str, frames: Any, *, n_threads: int = 1, advance: Advance | None = None) -> "ModelPath":
+    def tested(
+        self, name: str, frames: Any, *, n_threads: int = 1, advance: Advance | None = None
+    ) -> "ModelPath":
         """The same path with MAE and RMSE of every model on labelled structures, under a name."""
         from lacemaker.analysis import error_table
 
@@ -246,19 +248,25 @@ class ModelPath(Sequence[PathModel]):
     def refitted(self, system: Any, **options: Any) -> "ModelPath":
         """The same supports with coefficients from another system, such as training and validation together.
 
-        Validation errors, penalties and measured costs are kept; ``options`` go to :func:`lacemaker.solve`.
+        Validation errors (those of the coefficients before), penalties and measured costs are kept;
+        ``options`` go to :func:`lacemaker.solve`.
         """
         from lacemaker.regression.solvers.supports import Supports
         from lacemaker.regression.solving import solve
 
         solver = Supports(supports=tuple(tuple(model.support.tolist()) for model in self.models))
         fresh = solve(system, solver=solver, **options)
-        models = tuple(
-            replace(new, penalty=old.penalty, validation_error=old.validation_error, cost=old.cost)
-            for new, old in zip(fresh, self.models, strict=True)
-        )
-        settings = {**fresh.settings, "solver": self.settings.get("solver"), "refitted": True}
-        return replace(self, models=models, settings=settings)
+        origin = self.settings.get("solver")
+        models = []
+        for new, old in zip(fresh, self.models, strict=True):
+            seen = {name: table for name, table in old.fit.rmse.items() if name == "validation"}
+            settings = {**new.fit.settings, "solver": origin}
+            fit = replace(new.fit, rmse={**new.fit.rmse, **seen}, settings=settings)
+            seen_error = old.validation_error
+            model = replace(new, fit=fit, penalty=old.penalty, validation_error=seen_error, cost=old.cost)
+            models.append(model)
+        settings = {**fresh.settings, "solver": origin, "refitted": True}
+        return replace(self, models=tuple(models), settings=settings)
 
     # -- words and files --
 

@@ -19,9 +19,9 @@ Vector = NDArray[np.float64]
 
 # µs per atom of one product and of one A function, float64, AVX-512: slopes of measured µs/atom over the
 # numbers in sparse programs (benchmarks/solvers.py --costs). Only their ratio enters a selection.
-PRODUCT_MICROSECONDS = 0.0010
-A_MICROSECONDS = 0.0040
-FREE_MICROSECONDS = 0.0020  # a function that adds nothing still is one more coefficient
+PRODUCT_MICROSECONDS = 0.0002
+A_MICROSECONDS = 0.0044
+FREE_MICROSECONDS = 0.0010  # a function that adds nothing still is one more coefficient
 
 
 @cache

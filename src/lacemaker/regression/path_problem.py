@@ -24,7 +24,8 @@ def restricted(problem: Problem, support: Support) -> Problem:
 
     kept = np.append(support, problem.n_columns)
     blocks = tuple(
-        Block(block.kind, Factor(block.factor.array[:, kept], block.factor.n_rows)) for block in problem.blocks
+        Block(block.kind, Factor(block.factor.array[:, kept], block.factor.n_rows))
+        for block in problem.blocks
     )
     functions = tuple(problem.functions[i] for i in support) if problem.functions else ()
     validation = None

@@ -237,7 +237,9 @@ def _strengths(problem: Problem, log_gamma: Vector, labels: list[str]) -> tuple[
     scaled = np.array(problem.triangle, order="F")
     scaled[:, :-1] *= np.exp(-log_gamma)
     values, projection = singular_projection(scaled[:-1, :-1], scaled[:-1, -1])
-    hyper = EvidenceProfile(values, projection, problem.residual_squared, problem.n_rows).maximise(FLOOR, FLOOR)
+    hyper = EvidenceProfile(values, projection, problem.residual_squared, problem.n_rows).maximise(
+        FLOOR, FLOOR
+    )
     limit = -2.0 * np.log(FLOOR)
     n, member = problem.n_columns, np.array([names.index(label) for label in labels])
     parts = [Component("data", Factor(scaled, problem.n_rows), largest_log_weight=limit)]

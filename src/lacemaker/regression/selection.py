@@ -131,7 +131,9 @@ def stability_selection(
     advance: Advance | None = None,
     **options: Any,
 ) -> Stability:
-    """Select from many resamples of the structures and count (Meinshausen and Bühlmann, JRSS B 72, 417 (2010)).
+    """Select from many resamples of the structures and count.
+
+    Meinshausen and Bühlmann, J. R. Stat. Soc. B 72, 417 (2010).
 
     Parameters
     ----------

@@ -33,9 +33,25 @@ Matrix = NDArray[np.float64]
 
 
 @overload
-def solve(system: TriangularSystem, *, solver: PathSolver, **options: Any) -> "ModelPath": ...
+def solve(  # type: ignore[overload-overlap]  # a PathSolver is a Solver that returns more
+    system: TriangularSystem,
+    *,
+    solver: PathSolver,
+    prior: Prior | str | Mapping[str, Any] | None = ...,
+    e0: Any = ...,
+    weights: Weights | WeightTable | None = ...,
+    validation: TriangularSystem | int | None = ...,
+) -> "ModelPath": ...
 @overload
-def solve(system: TriangularSystem, *, solver: Any = None, **options: Any) -> Fit: ...
+def solve(
+    system: TriangularSystem,
+    *,
+    solver: Solver | str | Mapping[str, Any] | None = ...,
+    prior: Prior | str | Mapping[str, Any] | None = ...,
+    e0: Any = ...,
+    weights: Weights | WeightTable | None = ...,
+    validation: TriangularSystem | int | None = ...,
+) -> Fit: ...
 def solve(
     system: TriangularSystem,
     *,

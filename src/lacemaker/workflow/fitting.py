@@ -134,7 +134,7 @@ def reference_e0(config: Config, sets: Sets, elements: tuple[str, ...]) -> Any:
 
 def make_fit(config: Config, sets: Sets, basis: ACEBasis, timer: StageTimer, workdir: Path | None) -> Fit:
     """Assemble the rows and solve."""
-    from lacemaker.regression import assemble, solve
+    from lacemaker.regression import ModelPath, assemble, solve
 
     e0 = reference_e0(config, sets, basis.elements)
     timer.note(
@@ -151,7 +151,8 @@ def make_fit(config: Config, sets: Sets, basis: ACEBasis, timer: StageTimer, wor
             progress=advance,
         )
     with timer.stage(f"solving for {basis.n_functions} coefficients"), _blas_threads(config, basis):
-        return solve(system, solver=config.solver, prior=config.prior, e0=e0)
+        fitted: Any = solve(system, solver=config.solver, prior=config.prior, e0=e0)
+    return fitted.select(config.solver.select).fit if isinstance(fitted, ModelPath) else fitted
 
 
 def _blas_threads(config: Config, basis: ACEBasis) -> AbstractContextManager[Any]:
@@ -161,6 +162,14 @@ def _blas_threads(config: Config, basis: ACEBasis) -> AbstractContextManager[Any
 
     limit = threads(config) if basis.n_functions >= PARALLEL_BLAS_FROM else 1
     return threadpool_limits(limits=limit, user_api="blas")
+
+
+def single_thread_blas() -> AbstractContextManager[Any]:
+    """Hold BLAS to one thread: the sweeps of a path are too short to share."""
+    import scipy.linalg.cython_lapack  # noqa: F401
+    from threadpoolctl import threadpool_limits
+
+    return threadpool_limits(limits=1, user_api="blas")
 
 
 def threads(config: Config) -> int:

@@ -5,7 +5,7 @@ from typing import Literal
 
 from pydantic import Field
 
-from lacemaker.regression.homotopy import lasso_path
+from lacemaker.regression.homotopy import Breakpoint, lasso_path, polished
 from lacemaker.regression.path_cost import FunctionCosts
 from lacemaker.regression.problem import Problem
 from lacemaker.regression.solvers.path_base import PathPoint, PathSolver
@@ -26,7 +26,9 @@ class ASP(PathSolver):
 
     Notes
     -----
-    Agrees with scikit-learn's ``lars_path(method="lasso")`` and ``lasso_path``. With ``cost_weight`` the
+    Agrees with scikit-learn's ``lars_path(method="lasso")`` and ``lasso_path``; kept points are polished, so
+    that their optimality conditions hold to 1e-8 of λ, or to round-off where that is more
+    (:func:`lacemaker.regression.homotopy.violation`). With ``cost_weight`` the
     penalty of a function grows with what it costs on its own.
     """
 
@@ -39,14 +41,15 @@ class ASP(PathSolver):
         penalties = None
         if self.cost_weight > 0.0 and problem.functions:
             penalties = FunctionCosts(problem.functions).penalties([], self.cost_weight)
-        kept: dict[int, PathPoint] = {}
+        kept: dict[int, Breakpoint] = {}
         first = 0.0
         for point in lasso_path(problem.R, problem.z, max_active=max(sizes), penalties=penalties):
             first = max(first, point.penalty)
             size = len(point.support)
             if size in sizes or (point.event == "end" and size > 0):
-                kept[size] = PathPoint(point.support, point.coefficients, point.penalty)
+                kept[size] = point
             if point.penalty < self.min_penalty * first:
                 break
         for size in sorted(kept):
-            yield kept[size]
+            point = polished(problem.R, problem.z, kept[size], penalties)
+            yield PathPoint(point.support, point.coefficients, point.penalty)

@@ -46,7 +46,7 @@ class PathSolver(Solver):
     Parameters
     ----------
     max_functions : int
-        Where the path ends.
+        Where the path ends, unless ``sizes`` are given.
     n_models : int
         How many models are kept, their sizes in geometric progression.
     sizes : sequence of int, optional
@@ -95,13 +95,14 @@ class PathSolver(Solver):
                 f"{self.kind} found no model: no column is correlated with the target. Found "
                 f"{problem.n_columns} functions and {problem.n_rows} rows. Check labels and weights."
             )
-        return found[choose([s for _, s in found], [len(p.support) for p, _ in found], problem, self.select)][1]
+        solutions, sizes = [s for _, s in found], [len(p.support) for p, _ in found]
+        return solutions[choose(solutions, sizes, problem, self.select)]
 
     def wanted_sizes(self, available: int) -> list[int]:
         """Sizes to keep, ascending."""
-        top = min(self.max_functions, available)
         if self.sizes is not None:
-            return sorted({min(size, top) for size in self.sizes})
+            return sorted({min(size, available) for size in self.sizes})
+        top = min(self.max_functions, available)
         first = min(10, top)
         return sorted({round(size) for size in np.geomspace(first, top, self.n_models)})
 

@@ -17,8 +17,8 @@ class RRQR(Solver):
     Parameters
     ----------
     rtol : float
-        Columns with |r_kk| <= rtol |r_11| get no coefficient (a basic solution). Upstream's default of 1e-15 lets
-        columns in that only fit noise: 90 times the validation error on 1041 functions of silicon.
+        Columns with |r_kk| <= rtol |r_11| get no coefficient (a basic solution). ACEfit's default of 1e-15
+        lets columns in that fit only noise: 90 times the validation error on 1041 functions of silicon.
 
     Notes
     -----
@@ -53,4 +53,3 @@ class RRQR(Solver):
             message=f"kept {kept} of {n} columns, those with |r_kk| above {self.rtol:g} |r_11|",
             details={"pivots": tuple(support.tolist())},
         )
-

@@ -32,9 +32,9 @@ class Supports(PathSolver):
             bad = np.any((columns < 0) | (columns >= problem.n_columns))
             if bad or len(set(support)) < len(support) or not len(support):
                 raise ConfigError(
-                    f"A support does not fit the system: {len(support)} functions between {min(support, default=0)} "
-                    f"and {max(support, default=0)}. Found {problem.n_columns} functions in the system. Give "
-                    "distinct positions of its columns."
+                    f"A support does not fit the system: {len(support)} functions between "
+                    f"{min(support, default=0)} and {max(support, default=0)}. Found {problem.n_columns} "
+                    "functions in the system. Give distinct positions of its columns."
                 )
             yield PathPoint(columns, least_squares(problem, columns), float("nan"))
 

@@ -1,0 +1,130 @@
+"""Compiled kernels. Arrays are C-contiguous and of exactly these types; NZ = number of species, N = atoms."""
+
+from typing import Any, TypedDict
+
+import numpy as np
+from numpy.typing import NDArray
+
+_Int32 = NDArray[np.int32]
+_Int64 = NDArray[np.int64]
+_Float = NDArray[np.float64]
+
+def isas() -> list[str]:
+    """Instruction sets usable on this machine, best last."""
+
+class Tables:
+    """Radial functions, repulsion and A channels of one basis; see docs of `lacemaker.basis.tables`."""
+
+    def __init__(
+        self,
+        *,
+        n_species: int,
+        mb_transform: int,
+        mb_transform_params: _Float,  # (NZ, NZ, 5): rin, r0, rcut in Å, p, q
+        mb_envelope: int,
+        mb_envelope_params: _Float,  # (2,)
+        mb_beta: _Float,  # (n_max,)
+        mb_gamma: _Float,  # (n_max,)
+        mb_norm: _Float,  # (n_max,)
+        pair_transform: int,
+        pair_transform_params: _Float,  # (NZ, NZ, 5)
+        pair_envelope: int,
+        pair_envelope_params: _Float,  # (2,)
+        pair_beta: _Float,  # (n_pair,)
+        pair_gamma: _Float,  # (n_pair,)
+        pair_norm: _Float,  # (n_pair,)
+        zbl: _Float,  # (NZ, NZ, 3): Z_i Z_j, r_inner, r_outer in Å
+        zbl_a: _Float,  # (NZ, NZ) Å
+        a_first: _Int32,  # (NZ + 1,)
+        a_spec: _Int32,  # (n_A of all centres, 4): neighbour species, n, l, m
+    ) -> None: ...
+    @property
+    def n_species(self) -> int: ...
+    @property
+    def cutoff(self) -> float:
+        """Largest distance that matters, Å."""
+
+class EvaluatorStatistics(TypedDict):
+    n_a: list[int]  # A functions in use, per centre
+    terms: int  # distinct products
+    blocks: int
+    stored_products: int  # rows added for orders above three
+    predicted_product_cost: float  # vector FMAs, all centres
+    isa: str
+    dtype: str
+    lanes: int
+    bytes: int
+
+class Evaluator:
+    """A potential compiled for one instruction set and precision."""
+
+    def __init__(
+        self,
+        tables: Tables,
+        *,
+        term_centre: _Int32,  # (NZ + 1,)
+        term_first: _Int64,  # (n_terms + 1,)
+        term_index: _Int32,
+        term_weight: _Float,  # (n_terms,) eV
+        pair_coefficients: _Float,  # (NZ, NZ, n_pair) eV
+        e0: _Float,  # (NZ,) eV
+        isa: str = "auto",
+        dtype: str = "float64",
+    ) -> None: ...
+    def evaluate(
+        self,
+        positions: _Float,  # (N, 3) Å
+        cell: _Float,  # (3, 3) Å
+        species: _Int32,  # (N,)
+        first: _Int64,  # (N + 1,)
+        index: _Int32,  # (n_pairs,)
+        shift: _Int32,  # (n_pairs, 3)
+        *,
+        forces: bool = True,
+        n_threads: int = 1,
+    ) -> tuple[_Float, _Float, _Float]:
+        """Site energies (N,) eV, forces (N, 3) eV/Å, virial (6,) eV; forces=False makes the last two None."""
+
+    def statistics(self) -> EvaluatorStatistics: ...
+
+class DesignRows:
+    """Rows of the design matrix of one basis."""
+
+    def __init__(
+        self,
+        tables: Tables,
+        *,
+        product_centre: _Int32,  # (NZ + 1,)
+        product_first: _Int64,
+        product_index: _Int32,
+        row_centre: _Int32,  # (NZ + 1,)
+        row_first: _Int64,
+        row_product: _Int32,
+        row_coefficient: _Float,
+        pair_column: _Int32,  # (NZ, NZ, n_pair)
+        n_columns: int,
+        isa: str = "auto",
+    ) -> None: ...
+    @property
+    def n_columns(self) -> int: ...
+    def rows(
+        self,
+        positions: _Float,
+        cell: _Float,
+        species: _Int32,
+        first: _Int64,
+        index: _Int32,
+        shift: _Int32,
+        out: _Float,  # (1 + 3 N + 6, >= n_columns), written
+        *,
+        forces: bool = True,
+        n_threads: int = 1,
+    ) -> None: ...
+    def statistics(self) -> dict[str, Any]: ...
+
+# Message passing of the networks, float32 or float64: shapes in cpp/python/bind_messages.cpp.
+def choose_message_isa(isa: str) -> None: ...
+def messages_forward(*arrays: Any, **options: Any) -> None: ...
+def messages_backward(*arrays: Any, **options: Any) -> None: ...
+def messages_double_backward(*arrays: Any, **options: Any) -> None: ...
+def invariants_pass(*arrays: Any, **options: Any) -> None: ...

@@ -1,0 +1,133 @@
+"""lace validate: does a potential, or any ASE calculator, survive molecular dynamics?"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from lacemaker.cli.codes import OK
+
+if TYPE_CHECKING:
+    from ase import Atoms
+
+FAILED = 4
+
+
+def validate(
+    potential: Annotated[
+        str, typer.Argument(help="A .lace file, or any ASE calculator as package.module:callable.")
+    ],
+    structure: Annotated[
+        Path | None,
+        typer.Option("--structure", "-s", help="Where runs start; default: the element's crystal."),
+    ] = None,
+    temperatures: Annotated[
+        str, typer.Option("--temperatures", "-T", help="K, separated by commas.")
+    ] = "300,1000,2000",
+    picoseconds: Annotated[float, typer.Option("--ps", min=0.001, help="Length of each run, ps.")] = 5.0,
+    seeds: Annotated[int, typer.Option(min=1, help="Runs per temperature.")] = 3,
+    timestep: Annotated[float, typer.Option(min=0.01, help="fs.")] = 1.0,
+    atoms: Annotated[int, typer.Option("--atoms", min=1, help="Repeat the cell to at least so many.")] = 64,
+    bond_length: Annotated[
+        float | None, typer.Option(help="Å; default: the shortest distance of the structure.")
+    ] = None,
+    constant_energy: Annotated[
+        bool, typer.Option("--nve", help="Without thermostat: shows the drift.")
+    ] = False,
+    json: Annotated[Path | None, typer.Option("--json", help="Write the figures here too.")] = None,
+) -> None:
+    """Run dynamics at several temperatures and seeds; exit code 4 if one fails (collapse, explosion)."""
+    from lacemaker.analysis.stability import survive
+    from lacemaker.cli.progress import progress_for
+    from lacemaker.workflow.outputs import versions, write_json
+
+    calculator, elements = _calculator(potential)
+    start = _start(structure, elements, atoms)
+    with progress_for().stage("dynamics", "runs") as advance:
+        found = survive(
+            start,
+            calculator,
+            temperatures=_numbers(temperatures),
+            seeds=range(seeds),
+            picoseconds=picoseconds,
+            timestep=timestep,
+            thermostat=not constant_energy,
+            bond_length=bond_length,
+            advance=advance,
+        )
+    print(found)
+    if json is not None:
+        write_json(json, {"versions": versions(), "potential": potential, "stability": found.to_dict()})
+    raise typer.Exit(OK if found.survived else FAILED)
+
+
+def _numbers(text: str) -> list[float]:
+    from lacemaker.errors import ConfigError
+
+    try:
+        return [float(part) for part in text.split(",") if part.strip()]
+    except ValueError:
+        raise ConfigError(
+            f"The temperatures are no numbers. Found {text!r}. Write for example --temperatures 300,1000."
+        ) from None
+
+
+def _calculator(name: str) -> tuple[Any, tuple[str, ...]]:
+    """The calculator, and its elements as far as known."""
+    if ":" in name and not Path(name).exists():
+        return _imported(name), ()
+    from lacemaker.calculators import Calculator
+    from lacemaker.potential import Potential
+
+    potential = Potential.load(name)
+    return Calculator(potential), potential.elements
+
+
+def _imported(name: str) -> Any:
+    from importlib import import_module
+
+    from lacemaker.errors import ConfigError
+
+    module, _, attribute = name.partition(":")
+    try:
+        return getattr(import_module(module), attribute)()
+    except (ImportError, AttributeError, TypeError) as error:
+        raise ConfigError(
+            f"The calculator cannot be made. Found {name!r}: {error}. Name a callable without arguments that "
+            "returns an ASE calculator, such as ase.calculators.emt:EMT, or a .lace file."
+        ) from error
+
+
+def _start(path: Path | None, elements: tuple[str, ...], n_atoms: int) -> Atoms:
+    """The structure of the file, or the crystal of a single element, repeated evenly."""
+    from lacemaker.errors import ConfigError
+
+    if path is None and len(elements) != 1:
+        raise ConfigError(
+            "The runs have no structure to start from. Found "
+            f"{', '.join(elements) or 'a calculator of unknown elements'}. Give --structure FILE."
+        )
+    if path is not None:
+        from ase.io import read
+
+        cell: Any = read(path)
+    else:
+        from ase.build import bulk
+
+        try:
+            cell = bulk(elements[0])
+        except (ValueError, RuntimeError, KeyError) as error:
+            raise ConfigError(
+                f"No simple crystal of {elements[0]} is known. Found: {error}. Give --structure FILE."
+            ) from error
+    while len(cell) < n_atoms and any(cell.pbc):
+        lengths = [
+            length if periodic else float("inf")
+            for length, periodic in zip(cell.cell.lengths(), cell.pbc, strict=True)
+        ]
+        repeats = [1, 1, 1]
+        repeats[lengths.index(min(lengths))] = 2
+        cell = cell.repeat(repeats)
+    return cell

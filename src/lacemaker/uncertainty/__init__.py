@@ -1,0 +1,25 @@
+"""How far to trust a prediction: posterior committees, exact variances, and whether they are honest."""
+
+from typing import Any
+
+_HOME = {
+    "Calibration": "calibration",
+    "Committee": "committee",
+    "Spread": "committee",
+    "attach_committee": "storage",
+    "attach_posterior": "storage",
+    "calibrate": "calibration",
+    "exact_spread": "exact",
+    "stored_committee": "storage",
+    "stored_posterior": "storage",
+}
+
+__all__ = list(_HOME)
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _HOME:
+        raise AttributeError(f"module 'lacemaker.uncertainty' has no attribute {name!r}")
+    from importlib import import_module
+
+    return getattr(import_module(f"{__name__}.{_HOME[name]}"), name)
