@@ -29,7 +29,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 import lacemaker as lace
 from common import data_folder
 from lacemaker.networks import NetworkPotential, train
-from lacemaker.structures import write
+from lacemaker.structures import Frames, write
 
 KCAL = 0.0433641153  # eV
 NETS = {
@@ -83,7 +83,7 @@ def run(name: str, net: str, seed: int, config: dict, options: argparse.Namespac
     print(f"  {line(result)}", flush=True)
 
 
-def molecule_errors(potential: NetworkPotential, frames: lace.Frames) -> dict[str, float]:
+def molecule_errors(potential: NetworkPotential, frames: Frames) -> dict[str, float]:
     """MAE and RMSE of whole molecules' energies, eV: the unit of the papers."""
     predicted = potential.predict_many(frames, forces=False)
     errors = [

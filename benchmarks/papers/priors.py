@@ -1,8 +1,8 @@
 """With and without each prior: test errors in and out of distribution, dimers, evidence (experiment 2).
 
 Every fit of an element and basis comes from ONE assembly: the training structures are dealt into folds of
-ten, so that a random subset of N structures is a merge of triangular factors, and a prior rescales columns. Errors
-are exact: rows of the test structures are made once.
+ten, so that a random subset of N structures is a merge of triangular factors, and a prior rescales columns.
+Errors are exact: rows of the test structures are made once.
 
     python benchmarks/papers/priors.py                              # Si and Mo, 319; about 4 min on one core
     python benchmarks/papers/priors.py --elements Si Mo Ge --models 122 319 1041 --seeds 5  # 1.5 h

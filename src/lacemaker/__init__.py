@@ -17,15 +17,14 @@ if TYPE_CHECKING:
     from lacemaker.calculators import Calculator
     from lacemaker.potential import Potential
     from lacemaker.priors import AlgebraicPrior
-    from lacemaker.regression import ASP, BLR, OMP, QR, ModelPath, assemble, solve
-    from lacemaker.structures import Frames, read
+    from lacemaker.regression import ASP, BLR, OMP, QR, assemble, solve
+    from lacemaker.structures import read
     from lacemaker.workflow import evaluate, fit, load
 
 __version__ = "0.1.0"
 
 _HOME = {
     "read": "lacemaker.structures",
-    "Frames": "lacemaker.structures",
     "ACEBasis": "lacemaker.basis",
     "preset": "lacemaker.basis",
     "assemble": "lacemaker.regression",
@@ -34,7 +33,6 @@ _HOME = {
     "QR": "lacemaker.regression",
     "ASP": "lacemaker.regression",
     "OMP": "lacemaker.regression",
-    "ModelPath": "lacemaker.regression",
     "AlgebraicPrior": "lacemaker.priors",
     "Potential": "lacemaker.potential",
     "Calculator": "lacemaker.calculators",
@@ -45,7 +43,6 @@ _HOME = {
 
 __all__ = [  # noqa: RUF022  (in the order of use)
     "read",
-    "Frames",
     "ACEBasis",
     "preset",
     "assemble",
@@ -54,7 +51,6 @@ __all__ = [  # noqa: RUF022  (in the order of use)
     "QR",
     "ASP",
     "OMP",
-    "ModelPath",
     "AlgebraicPrior",
     "Potential",
     "Calculator",

@@ -44,6 +44,35 @@ class Tables:
     def cutoff(self) -> float:
         """Largest distance that matters, Å."""
 
+class Committee:
+    """Coefficient vectors of one basis that share everything but their weights."""
+
+    def __init__(
+        self,
+        tables: Tables,
+        *,
+        term_centre: _Int32,  # (NZ + 1,)
+        term_first: _Int64,  # (n_terms + 1,)
+        term_index: _Int32,
+        term_weight: _Float,  # (k, n_terms) eV
+        pair_coefficients: _Float,  # (k, NZ, NZ, n_pair) eV
+        e0: _Float,  # (k, NZ) eV
+        isa: str = "auto",
+        dtype: str = "float32",
+    ) -> None: ...
+    def evaluate(
+        self,
+        positions: _Float,  # (N, 3) Å
+        cell: _Float,  # (3, 3) Å
+        species: _Int32,  # (N,)
+        first: _Int64,  # (N + 1,)
+        index: _Int32,  # (n_pairs,)
+        shift: _Int32,  # (n_pairs, 3)
+        *,
+        n_threads: int = 1,
+    ) -> tuple[_Float, _Float, _Float]: ...  # (k,) eV, (k, N, 3) eV/Å, (k, 6) eV
+    def __len__(self) -> int: ...
+
 class EvaluatorStatistics(TypedDict):
     n_a: list[int]  # A functions in use, per centre
     terms: int  # distinct products

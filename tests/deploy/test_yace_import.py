@@ -25,8 +25,12 @@ FAMILIES = ("ChebExpCos", "ChebPow", "ChebLinear", "SBessel")
 EMBEDDINGS = {
     "linear, two densities": Embedding("FinnisSinclair", np.array([1.0, -0.4]), np.ones(2)),
     "square root": Embedding("FinnisSinclair", np.array([1.0, 0.3]), np.array([1.0, 0.5])),
-    "shifted and scaled": Embedding("FinnisSinclairShiftedScaled", np.array([1.0, 0.7]), np.array([1.0, 0.5])),
-    "other exponents": Embedding("FinnisSinclairShiftedScaled", np.array([0.5, 0.7, -0.2]), np.array([1.7, 0.8, 2])),
+    "shifted and scaled": Embedding(
+        "FinnisSinclairShiftedScaled", np.array([1.0, 0.7]), np.array([1.0, 0.5])
+    ),
+    "other exponents": Embedding(
+        "FinnisSinclairShiftedScaled", np.array([0.5, 0.7, -0.2]), np.array([1.7, 0.8, 2])
+    ),
 }
 
 
@@ -40,7 +44,9 @@ def agreement(model, tmp_path, atoms):
     """Largest difference of site energies between our reader and the independent one."""
     path = written(model, tmp_path)
     other = oracle()
-    theirs = other.site_energies(other.load(path), atoms.get_chemical_symbols(), atoms.positions, atoms.cell[:], atoms.pbc)
+    theirs = other.site_energies(
+        other.load(path), atoms.get_chemical_symbols(), atoms.positions, atoms.cell[:], atoms.pbc
+    )
     ours = YaceEvaluator(read_yace(path)).predict(atoms).energies
     assert np.abs(theirs - model.e0[0]).max() > 1e-2  # the model says something
     return np.abs(ours - theirs).max()
@@ -144,7 +150,7 @@ def test_writing_and_reading_keeps_every_number():
 
 
 def test_any_yaml_layout_is_read():
-    """Comments, block style, other indentation: what the quick reader does not know, the YAML parser reads."""
+    """Comments, block style, other indentation: what the quick reader does not know, YAML's reads."""
     from io import StringIO
 
     from ruamel.yaml import YAML
@@ -154,7 +160,11 @@ def test_any_yaml_layout_is_read():
     blocks = {name: tree[name] for name in ("elements", "E0", "embeddings", "functions")}
     YAML(typ="safe", pure=True).dump(blocks, out)
     bonds = text[text.index("bonds:") : text.index("functions:")]
-    other = "# by hand\n" + out.getvalue() + bonds.replace("    [", "   [").replace("nradmax: 3,", "nradmax: 3 ,\n     ")
+    other = (
+        "# by hand\n"
+        + out.getvalue()
+        + bonds.replace("    [", "   [").replace("nradmax: 3,", "nradmax: 3 ,\n     ")
+    )
     assert yace_text(parse_yace(other)).split("bonds:")[1] == text.split("bonds:")[1]
 
 

@@ -23,7 +23,9 @@ def linear(n=1):
     return Embedding("FinnisSinclair", np.ones(n), np.ones(n))
 
 
-def random_model(rng, *, families=("ChebPow",), embedding=None, inner="distance", core=(40.0, 1.5), density=1):
+def random_model(
+    rng, *, families=("ChebPow",), embedding=None, inner="distance", core=(40.0, 1.5), density=1
+):
     """Two elements, ranks 1 to 4, every ordered bond with its own family, cutoff and coefficients."""
     bonds = {}
     for k, pair in enumerate([(0, 0), (0, 1), (1, 0), (1, 1)]):

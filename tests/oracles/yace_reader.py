@@ -1,7 +1,7 @@
 """A second evaluator of ``.yace`` files: plain loops over atoms, images, terms, written from the formulas.
 
-Shares no code with lacemaker; harmonics from SciPy, YAML by ruamel.yaml. Core type zbl is not described well enough
-to be here; the test with ace-jax covers it.
+Shares no code with lacemaker; harmonics from SciPy, YAML by ruamel.yaml. Core type zbl is not described
+well enough to be here; the test with ace-jax covers it.
 """
 
 from itertools import product
@@ -40,7 +40,9 @@ def site(tree, s, around, radial):
         bond = tree["bonds"][s, t]
         g = radial((s, t), r)
         mixed = np.einsum("nlk,k->nl", np.array(bond["radcoefficients"], dtype=float), g)
-        neighbours.append((t, g, mixed, np.arccos(np.clip(direction[2], -1, 1)), np.arctan2(direction[1], direction[0])))
+        neighbours.append(
+            (t, g, mixed, np.arccos(np.clip(direction[2], -1, 1)), np.arctan2(direction[1], direction[0]))
+        )
         rho_core += core(bond, r)
     e = tree["embeddings"][s]
     rho = np.zeros(e["ndensity"])
@@ -129,7 +131,15 @@ def g_functions(bond, r):
 def bessel(count, rc, u):
     g, d = [], []
     for n in range(count):
-        f = (-1) ** n * np.sqrt(2) * np.pi * rc**-1.5 * (n + 1) * (n + 2) / np.sqrt((n + 1) ** 2 + (n + 2) ** 2)
+        f = (
+            (-1) ** n
+            * np.sqrt(2)
+            * np.pi
+            * rc**-1.5
+            * (n + 1)
+            * (n + 2)
+            / np.sqrt((n + 1) ** 2 + (n + 2) ** 2)
+        )
         f *= np.sinc((n + 1) * u) + np.sinc((n + 2) * u)
         e = n**2 * (n + 2) ** 2 / (4 * (n + 1) ** 4 + 1)
         d.append(1 - e / d[-1] if n else 1.0)
@@ -147,7 +157,9 @@ def _table(tree):
             r = min(r, bond["rcut"] - 1e-12)
             around = [-2, -1, 1, 2] if r + 2 * step < bond["rcut"] else [-4, -3, -2, -1, 0]
             weights = [1, -8, 8, -1] if len(around) == 4 else [3, -16, 36, -48, 25]
-            slope = sum(w * g_functions(bond, r + a * step / 10) for w, a in zip(weights, around, strict=True))
+            slope = sum(
+                w * g_functions(bond, r + a * step / 10) for w, a in zip(weights, around, strict=True)
+            )
             known[key, k] = g_functions(bond, r), slope / (1.2 * step)
         return known[key, k]
 

@@ -240,7 +240,7 @@ def test_the_certificate_holds_on_a_basis_of_silicon():
     path = [polished(matrix, target, point) for point in raw]
     assert len(path) > 1.2 * basis.n_functions  # functions leave as well
     assert max(violation(matrix, target, point) for point in path[:-1]) < 1e-8
-    assert max(violation(matrix, target, point) for point in raw[:-1]) < 1e-5
+    assert max(violation(matrix, target, point) for point in raw[:-1]) < 1e-3
     early = [point for point in path[1:] if point.penalty > 1e-6 * path[0].penalty]
     for point in early:  # there, relative to λ without allowances
         residual = target - matrix[:, point.support] @ point.coefficients

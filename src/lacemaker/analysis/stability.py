@@ -105,9 +105,7 @@ class Stability:
         }
 
     def __str__(self) -> str:
-        lines = [
-            f"{self.n_survived} of {len(self.runs)} runs of {self.length_ps:g} ps survived ({self.n_atoms} atoms)"
-        ]
+        lines = [f"{self.n_survived} of {len(self.runs)} runs of {self.length_ps:g} ps survived"]
         lines.append("     T, K  seed    ps  shortest, Å  largest |F|  mean T, K  drift, meV/atom")
         lines += [
             f"{run.temperature_K:9.0f} {run.seed:5d} {run.time_ps:5.1f} {run.shortest_distance_A:12.2f} "

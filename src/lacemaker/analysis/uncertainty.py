@@ -13,14 +13,13 @@ from lacemaker.uncertainty.calibration import Calibration, calibrate
 if TYPE_CHECKING:
     from lacemaker.potential import Potential
     from lacemaker.regression import Posterior
-    from lacemaker.structures import Frame
 
 __all__ = ["calibrations"]
 
 
 def calibrations(
     potential: Potential,
-    frames: Sequence[Frame],
+    frames: Sequence[Any],
     *,
     noise: Mapping[str, float] | None = None,
     posterior: Posterior | None = None,

@@ -15,7 +15,21 @@ from typing import Annotated, Any
 import typer
 
 from lacemaker import __version__
-from lacemaker.cli import bench, check, demo, evaluate, fit, info, init, lammps, path, report, train, validate
+from lacemaker.cli import (
+    bench,
+    check,
+    demo,
+    evaluate,
+    export,
+    fit,
+    info,
+    init,
+    lammps,
+    path,
+    report,
+    train,
+    validate,
+)
 from lacemaker.cli.codes import INTERRUPTED, OK, TERMINATED, USER_ERROR
 from lacemaker.errors import LacemakerError, LacemakerWarning
 
@@ -40,6 +54,7 @@ for verb in (
     train.train,
     evaluate.evaluate,
     info.info,
+    export.export,
     report.report,
     bench.bench,
     validate.validate,

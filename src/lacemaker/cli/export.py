@@ -15,7 +15,7 @@ def export(
         float | None,
         typer.Option(
             "--r-min",
-            help="Å; exact from here on. Default: the end of the ZBL core, or half a bond length without one.",
+            help="Å; exact from here on. Default: the end of the ZBL core, else half a bond length.",
         ),
     ] = None,
     tolerance: Annotated[
@@ -30,7 +30,8 @@ def export(
 
     if output.suffix != ".yace":
         raise ConfigError(
-            f"The only format to export to is .yace. Found: {output.name}. To do: give a name that ends in .yace."
+            f"The only format to export to is .yace. Found: {output.name}. To do: give a name that "
+            "ends in .yace."
         )
     model = Potential.load(potential)
     print(export_yace(model, output, r_min=r_min, tolerance=tolerance, max_megabytes=max_megabytes))

@@ -7,13 +7,17 @@ registries: a new class there is a new ``kind`` here, without an edit.
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from pydantic import Field, model_validator
 
 from lacemaker.config.basis import BasisConfig, Repulsion
 from lacemaker.config.choices import Prior, Solver
 from lacemaker.config.section import NonNegative, Section, StringOrList
+from lacemaker.errors import ConfigError, FileFormatError
+
+if TYPE_CHECKING:
+    from lacemaker.basis import ACEBasis
 
 __all__ = ["Config", "DataConfig", "Keys", "QuantityNumbers"]
 
@@ -102,6 +106,10 @@ class Config(Section):
     e0: E0 = Field(default="auto", description="Energies of the isolated atoms, eV.")
     prior: Prior = Field(default="algebraic", validate_default=True)
     solver: Solver = Field(default="blr", validate_default=True)
+    uncertainty: Annotated[int, Field(ge=0, le=1000)] = Field(
+        default=8,
+        description="Posterior samples kept in the potential, for energy_std and forces_std; 0 for none.",
+    )
     weights: dict[str, QuantityNumbers] = Field(
         default_factory=dict, description="By config_type; `default` applies to the rest. Dimensionless."
     )
@@ -120,6 +128,9 @@ class Config(Section):
         default=False, description="Keep the compressed rows after a successful fit, to refit quickly."
     )
     report: bool = Field(default=True, description="Write report.html.")
+    export: Literal["yace"] | None = Field(
+        default=None, description="Also write potential.yace for LAMMPS' ML-PACE; refused where impossible."
+    )
 
     @model_validator(mode="after")
     def _one_statement_of_trust(self) -> Config:
@@ -135,6 +146,23 @@ class Config(Section):
                     f"both a weight and a sigma are given for {sorted(both)[0]} of {group!r}; keep one"
                 )
         return self
+
+    @model_validator(mode="after")
+    def _exportable(self) -> Config:
+        if self.export and self.basis.elements:
+            self.check_export(self.basis.build(self.basis.elements, self.repulsion.core))
+        return self
+
+    def check_export(self, basis: ACEBasis) -> None:
+        """Raise ConfigError now if a potential on this basis could not be exported as asked later."""
+        if self.export is None:
+            return
+        from lacemaker.deploy.yace import check_exportable
+
+        try:
+            check_exportable(basis)
+        except FileFormatError as error:
+            raise ConfigError(f"export: {self.export} is not possible with this basis: {error}") from error
 
     def row_weights(self) -> dict[str, dict[str, float]]:
         """Weights by config_type and quantity, sigmas turned into 1/sigma."""

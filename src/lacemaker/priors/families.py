@@ -24,7 +24,8 @@ def sum_channels(functions: Sequence[Channels], term: Any) -> Vector:
     lengths = np.array([len(function.channels) for function in functions])
     numbers = np.array([(n, ell) for f in functions for _, n, ell in f.channels], dtype=float).reshape(-1, 2)
     owner = np.repeat(np.arange(len(functions)), lengths)
-    return np.bincount(owner, weights=term(numbers[:, 0], numbers[:, 1]), minlength=len(functions))
+    sums = np.bincount(owner, weights=term(numbers[:, 0], numbers[:, 1]), minlength=len(functions))
+    return sums.astype(np.float64, copy=False)
 
 
 class AlgebraicPrior(Prior):

@@ -63,9 +63,12 @@ class SOAPPrior(Prior):
             max(n for f in functions for _, n, _ in f.channels),
             max(ell for f in functions for _, _, ell in f.channels),
         )
-        return np.array(
-            [sum(table[f.centre, z, n - 1, ell] for z, n, ell in f.channels) for f in functions]  # type: ignore[attr-defined]
-        )
+        centres = [getattr(function, "centre", 0) for function in functions]
+        sums = [
+            float(sum(table[centre, z, n - 1, ell] for z, n, ell in function.channels))
+            for centre, function in zip(centres, functions, strict=True)
+        ]
+        return np.array(sums)
 
     def table(self, basis: Any, n_max: int, l_max: int) -> Table:
         """-log d, (NZ, NZ, n_max, l_max + 1), of (centre, neighbour, n, l)."""
@@ -73,7 +76,7 @@ class SOAPPrior(Prior):
 
         n_elements = basis.n_elements
         table = np.empty((n_elements, n_elements, n_max, l_max + 1))
-        ell, n = np.arange(l_max + 1), np.arange(1, n_max + 1)
+        ell, n = np.arange(l_max + 1.0), np.arange(1.0, n_max + 1.0)
         radial = replace(basis.radial, n_max=max(n_max, basis.radial.n_max))
         for i in range(n_elements):
             for j in range(n_elements):
@@ -82,6 +85,6 @@ class SOAPPrior(Prior):
                     table[i, j] = closed_log_damping(n[:, None], ell, lengths[2], self.sigma)
                     continue
                 damping = exact_damping if self.form == "exact" else diagonal_damping
-                for k in ell:
-                    table[i, j, :, k] = -np.log(damping(radial, lengths, int(k), self.sigma)[:n_max])
+                for k in range(l_max + 1):
+                    table[i, j, :, k] = -np.log(damping(radial, lengths, k, self.sigma)[:n_max])
         return table

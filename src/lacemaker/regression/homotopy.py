@@ -34,6 +34,7 @@ Matrix = NDArray[np.float64]
 Vector = NDArray[np.float64]
 
 _TIE = 1e-12  # events as near as this, relative to λ, happen at once
+_BROKEN = 1.01  # an event missed by this factor of λ: what follows would be round-off
 _PROGRESS = 1e-10  # relative decrease of λ after which a column dropped at its own entry may try again
 
 
@@ -82,7 +83,8 @@ def lasso_path(
     target : (m,) array
         y.
     max_active : int
-        The path ends before more columns than this are active.
+        The path ends before more columns than this are active. It also ends, after its last valid point,
+        where the active columns have become so nearly dependent that round-off decides the next event.
     min_penalty : float
         Smallest λ.
     penalties : (K,) array, optional
@@ -172,6 +174,8 @@ class _Homotopy:
             particular, slope, growth = self._line()
             add, penalty_add = self._next_addition(growth)
             drop, penalty_drop = self._next_drop(particular, slope)
+            if penalty_drop > _BROKEN * self.penalty or self._overshot(growth):
+                return None
             penalty = min(max(penalty_add, penalty_drop, self._min), self.penalty)
             self._release(penalty)
             coefficients = particular - penalty * slope
@@ -206,6 +210,11 @@ class _Homotopy:
         pair = factor.backward(np.column_stack([factor.projection, step]))
         return pair[:, 0], pair[:, 1], factor.spanned(step)
 
+    def _overshot(self, growth: Vector) -> bool:
+        """Whether a column outside is beyond its bound at this λ already."""
+        now = np.abs(self._factor.correlations + self.penalty * growth)
+        return float(now[self._allowed].max(initial=0.0)) > _BROKEN * self.penalty
+
     def _next_addition(self, growth: Vector) -> tuple[int, float]:
         """Which inactive column reaches its bound next, and at what λ (0: none)."""
         correlations = self._factor.correlations
@@ -226,7 +235,6 @@ class _Homotopy:
         falling = (particular * signs < 0.0) & (slope * signs < 0.0)
         penalties = np.zeros(len(signs))
         np.divide(particular, slope, out=penalties, where=falling)
-        np.minimum(penalties, self.penalty, out=penalties)
         best = float(penalties.max(initial=0.0))
         if best <= 0.0:
             return -1, 0.0

@@ -42,7 +42,7 @@ class Committee:
     """The posterior samples of a potential, compiled.
 
     Members are held as deviations from the mean, so that float32 loses nothing that matters: a standard
-    deviation is then good to about 1e-3 of itself, and costs half.
+    deviation is then good to a few 1e-3 of itself, and costs half.
 
     Parameters
     ----------

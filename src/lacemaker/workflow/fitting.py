@@ -35,6 +35,7 @@ if TYPE_CHECKING:
 __all__ = ["FitResult", "fit", "make_basis", "make_fit"]
 
 POTENTIAL, SUMMARY, REPORT = "potential.lace", "summary.json", "report.html"
+YACE = "potential.yace"
 PARALLEL_BLAS_FROM = 2000  # columns; below, two threads on a busy machine were 20 times slower than one
 EFFECTIVE, CHUNKS, PROBLEMS = "config.effective.yaml", "chunks", "problem.log"
 
@@ -117,8 +118,10 @@ def collect_warnings(show: Callable[[str], None]) -> Iterator[list[str]]:
 
 
 def make_basis(config: Config, elements: tuple[str, ...]) -> ACEBasis:
-    """The basis a configuration asks for, given the elements of the data."""
-    return config.basis.build(elements, config.repulsion.core)
+    """The basis a configuration asks for, given the elements of the data; ConfigError if not exportable."""
+    basis = config.basis.build(elements, config.repulsion.core)
+    config.check_export(basis)
+    return basis
 
 
 def reference_e0(config: Config, sets: Sets, elements: tuple[str, ...]) -> Any:
@@ -216,6 +219,10 @@ class _Run:
         potential = fitted.potential().with_metadata(
             versions=versions(), data=sets.facts(self.config), fit=_without_times(fitted.to_dict())
         )
+        if self.config.uncertainty and fitted.posterior is not None:
+            from lacemaker.uncertainty import attach_committee
+
+            potential = attach_committee(potential, fitted.posterior, size=self.config.uncertainty)
         potential.save(self.folder / POTENTIAL)
         self.progress.note(f"potential saved: {self.folder / POTENTIAL}")
         return self._after(potential, fitted, sets, basis)
@@ -240,6 +247,9 @@ class _Run:
             labelled = self._errors(potential, sets)
             potential = potential.with_metadata(errors=self.summary["errors"])
             potential.save(self.folder / POTENTIAL)
+        if self.config.export:
+            with self._kept(YACE):
+                self._export(potential)
         report: dict[str, Any] = {}
         with self._kept("dimers, E(V) and speed"):
             report = self._physics(potential)
@@ -258,6 +268,13 @@ class _Run:
             shutil.rmtree(self.folder / CHUNKS, ignore_errors=True)
         errors = {s.name: s.errors for s in labelled}
         return FitResult(self.folder, potential, errors, self.summary, tuple(self.problems))
+
+    def _export(self, potential: Potential) -> None:
+        from lacemaker.deploy.yace import export_yace
+
+        exported = export_yace(potential, self.folder / YACE)
+        self.summary["yace"] = {**exported.to_dict(), "path": YACE}
+        self.progress.note(str(exported))
 
     @contextmanager
     def _kept(self, what: str) -> Iterator[None]:
@@ -299,6 +316,9 @@ class _Run:
     def _report(self, potential: Potential, labelled: list[LabelledSet], physics: Mapping[str, Any]) -> None:
         from lacemaker.report import build_report
 
+        extra: list[Any] = []
+        with self._kept("the judgement of uncertainties"):
+            extra = self._uncertainty(potential, labelled)
         text = build_report(
             potential,
             labelled,
@@ -309,5 +329,21 @@ class _Run:
             config_text=self.config_text,
             warnings=self.warnings,
             fit=self.summary["fit"],
+            extra=extra,
         )
         write_text(self.folder / REPORT, text)
+
+    def _uncertainty(self, potential: Potential, labelled: list[LabelledSet]) -> list[Any]:
+        """The section on uncertainties, from the test structures."""
+        from lacemaker.analysis.uncertainty import calibrations
+        from lacemaker.report.uncertainty import uncertainty_section
+        from lacemaker.uncertainty.storage import has_committee
+
+        tests = [s for s in labelled if s.name == "test" and len(s.frames)]
+        if not tests or not has_committee(potential):
+            return []
+        found = {s.name: calibrations(potential, s.frames) for s in tests}
+        self.summary["fit"]["calibration"] = {
+            name: {quantity: c.to_dict() for quantity, c in table.items()} for name, table in found.items()
+        }
+        return [uncertainty_section(found)]

@@ -1,4 +1,4 @@
-"""``.yace`` files (ACE C-tilde basis of ML-PACE): export of linear potentials, reading and evaluation of any."""
+"""``.yace`` files (ACE C-tilde basis of ML-PACE): export of linear potentials, evaluation of any."""
 
 from lacemaker.deploy.yace.calculator import YaceCalculator
 from lacemaker.deploy.yace.evaluator import YaceEvaluator

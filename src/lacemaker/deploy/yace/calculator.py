@@ -24,8 +24,8 @@ __all__ = ["YaceCalculator"]
 class YaceCalculator(AseCalculator):
     """ASE calculator of a ``.yace`` potential: energy, free_energy, energies, forces, stress.
 
-    Evaluated in NumPy, with the embedding's derivative where it is not linear: made for checks and short runs.
-    `lacemaker.Calculator` of the ``.lace`` file is about a hundred times faster.
+    Evaluated in NumPy, with the embedding's derivative where it is not linear: made for checks and short
+    runs. `lacemaker.Calculator` of the ``.lace`` file is about 70 times faster.
 
     Parameters
     ----------
@@ -71,7 +71,8 @@ class YaceCalculator(AseCalculator):
                 f"pbc {pbc.tolist()}", "set a cell and pbc=True, or do not ask for the stress",
             )  # fmt: skip
         self.results = {
-            "energy": found.energy, "free_energy": found.energy, "energies": found.energies, "forces": found.forces
+            "energy": found.energy, "free_energy": found.energy, "energies": found.energies,
+            "forces": found.forces,
         }  # fmt: skip
         if found.stress is not None:
             self.results["stress"] = found.stress

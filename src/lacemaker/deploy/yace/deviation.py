@@ -29,7 +29,7 @@ def deviation(
     for atoms in random_structures(potential.elements, r_min, potential.cutoff, seed):
         a, b = ours.predict(atoms), theirs.predict(atoms)
         energy = max(energy, abs(a.energy - b.energy) / len(atoms))
-        force = max(force, float(np.abs(a.forces - b.forces).max()))
+        force = max(force, float(np.abs(np.asarray(a.forces) - np.asarray(b.forces)).max()))
     return energy, force
 
 

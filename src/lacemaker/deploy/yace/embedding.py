@@ -3,10 +3,11 @@
 ::
 
     FinnisSinclair               sign(x) [(1 - g) |x|^m + 1e6^(1-m) g |x|],  g = exp(-(1e6 |x|)³)
-    FinnisSinclairShiftedScaled  sign(x) [(b e + |x|)^m - b^m e],  e = exp(-|x|),  b = (1/m)^((1/m) / (1 - 1/m))
+    FinnisSinclairShiftedScaled  sign(x) [(b e + |x|)^m - b^m e],  e = exp(-|x|),
+                                 b = (1/m)^((1/m) / (1 - 1/m))
 
-Both are |x|^m at large |x| and linear near zero, and x itself for m = 1. Bochkarev et al., Phys. Rev. Materials
-6, 013804 (2022).
+Both are |x|^m at large |x| and linear near zero, and x itself for m = 1. Bochkarev et al., Phys. Rev.
+Materials 6, 013804 (2022).
 """
 
 from __future__ import annotations

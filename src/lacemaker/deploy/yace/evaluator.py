@@ -1,8 +1,8 @@
 """Energy, forces and virial of a ``.yace`` model in NumPy, by the derivative of its embedding.
 
 The compiled kernels know radial functions given by a three-term recurrence, the same for every l; a ``.yace``
-file has free combinations that may differ with l. Its evaluation is therefore this module's, about a thousand
-times slower than the kernels: right for checks, not for long molecular dynamics.
+file has free combinations that may differ with l. Its evaluation is therefore this module's, about 70 times
+slower than the kernels: right for checks, not for long molecular dynamics.
 """
 
 from __future__ import annotations
@@ -215,8 +215,10 @@ class _Block:
         by_core = (1 + value * d_keep)[self.owner] * d_core
         return value * keep + total, keep, by_core, np.zeros_like(self.r)
 
-    def _nearest_switch(self, value: np.ndarray, total: np.ndarray, d_core: np.ndarray) -> tuple[np.ndarray, ...]:
-        """Type zbl: the neighbour deepest inside its inner cutoff takes the energy from F over to the core."""
+    def _nearest_switch(
+        self, value: np.ndarray, total: np.ndarray, d_core: np.ndarray
+    ) -> tuple[np.ndarray, ...]:
+        """Type zbl: the neighbour deepest inside its inner cutoff takes the energy from F to the core."""
         model, s = self.centre.model, self.centre.species
         end = np.array([model.bonds[s, k].inner_cutoff for k in range(len(model.elements))])[self.kinds]
         width = np.array([model.bonds[s, k].inner_width for k in range(len(model.elements))])[self.kinds]
@@ -230,7 +232,12 @@ class _Block:
         off, d_off = switch_off(depth[nearest], width[nearest], width[nearest])
         core_share[atom] = off
         slope[nearest] = d_off * (total - value)[atom]
-        return value * (1 - core_share) + total * core_share, 1 - core_share, core_share[self.owner] * d_core, slope
+        return (
+            value * (1 - core_share) + total * core_share,
+            1 - core_share,
+            core_share[self.owner] * d_core,
+            slope,
+        )
 
 
 class YaceEvaluator(Evaluator):

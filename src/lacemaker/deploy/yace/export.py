@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 import lacemaker
-from lacemaker.basis import ACEBasis
 from lacemaker.basis.elements import ATOMIC_NUMBERS
 from lacemaker.basis.repulsion import zbl_energy
 from lacemaker.deploy.yace.fitting import BondFit, Window, fit_basis, nodes, windows
@@ -66,11 +65,12 @@ class ExportReport:
     def __str__(self) -> str:
         bonds = ", ".join(f"{name} {value:.3g}" for name, value in self.r_min.items())
         return (
-            f"{self.path}: {self.n_bytes / 1e6:.2f} MB, {self.n_functions} functions, {self.n_products} products, "
-            f"{self.n_radial} radial functions per bond\n"
-            f"valid where no atoms are nearer than (Å): {bonds}; below, the energy goes over to a core repulsion\n"
-            f"deviation from lacemaker: radial functions {self.radial_error:.1e} of their size, pair energies "
-            f"{self.pair_error:.1e} eV;\n  on random structures {self.energy_error:.1e} eV/atom, "
+            f"{self.path}: {self.n_bytes / 1e6:.2f} MB, {self.n_functions} functions, {self.n_products} "
+            f"products, {self.n_radial} radial functions per bond\n"
+            f"valid where no atoms are nearer than (Å): {bonds}; below, the energy goes over "
+            "to a core repulsion\n"
+            f"deviation from lacemaker: radial functions {self.radial_error:.1e} of their size, pair "
+            f"energies {self.pair_error:.1e} eV;\n  on random structures {self.energy_error:.1e} eV/atom, "
             f"{self.force_error:.1e} eV/Å"
         )
 
@@ -90,12 +90,12 @@ def export_yace(
     potential : Potential
     path : path
     r_min : float or mapping such as {"Si-O": 1.1}, optional
-        Å; from there on the file agrees with the potential. By default where the ZBL core ends, or half the bond
-        length without one. With a smaller value than the core's end, the core is folded into the pair functions,
-        which needs a larger tolerance.
+        Å; from there on the file agrees with the potential. By default where the ZBL core ends, or half the
+        bond length without one. With a smaller value than the core's end, the core is folded into the pair
+        functions, which needs a larger tolerance.
     tolerance : float
-        Largest deviation of a radial function relative to its maximum, and of a pair energy in eV (or relative
-        to its maximum, if that is larger than 1 eV).
+        Largest deviation of a radial function relative to its maximum, and of a pair energy in eV (or
+        relative to its maximum, if that is larger than 1 eV).
     max_megabytes : float
         A larger file is refused; LAMMPS reads files of 35 to 100 MB slowly, and some users' runs crashed.
 
@@ -135,12 +135,14 @@ def export_yace(
 def to_yace(
     potential: Potential, *, r_min: float | Mapping[str, float] | None = None, tolerance: float = 1e-11
 ) -> tuple[YaceModel, dict[tuple[int, int], BondFit], float]:
-    """The model of a potential, the fits of its radial functions and the largest error of a pair energy, eV."""
+    """The model of a potential, the fits of its radial functions, the largest pair energy error in eV."""
     basis = potential.basis
     fits = fit_basis(basis, windows(basis, r_min), tolerance)
     many = [_many_body(potential, s) for s in range(len(potential.elements))]
     used = _used_functions(many)
-    singles, errors = zip(*(_pair_terms(potential, s, fits, tolerance) for s in range(len(many))), strict=True)
+    singles, errors = zip(
+        *(_pair_terms(potential, s, fits, tolerance) for s in range(len(many))), strict=True
+    )
     linear = Embedding("FinnisSinclair", np.ones(1), np.ones(1))
     bonds = {pair: _bond(potential.elements, pair, fit, used) for pair, fit in fits.items()}
     terms = tuple((single, *products) for single, products in zip(singles, many, strict=True))
@@ -197,10 +199,10 @@ def _pair_terms(
         w, error = fit.fit(energy)
         if error > tolerance * max(1.0, float(np.abs(energy).max())):
             raise bad(
-                f"the pair energy of {potential.elements[species]}-{potential.elements[other]} cannot be written as "
-                "a .yace file",
-                f"a deviation of {error:.1e} eV from {fit.window.fit_min:g} Å on with {len(w)} radial functions",
-                "leave r_min at the end of the ZBL core (its fade-out is no polynomial), or raise the tolerance",
+                f"the pair energy of {potential.elements[species]}-{potential.elements[other]} cannot be "
+                "written as a .yace file",
+                f"a deviation of {error:.1e} eV from {fit.window.fit_min:g} Å on with {len(w)} functions",
+                "leave r_min at the end of the ZBL core (it fades as no polynomial), or raise the tolerance",
             )
         kept = np.flatnonzero(w)
         rows = np.zeros((len(kept), 1, 4), dtype=np.int64)
@@ -226,11 +228,13 @@ def _pair_energy(potential: Potential, i: int, j: int, window: Window) -> np.nda
             energy += weight * many[n - 1] / np.sqrt(4 * np.pi)
     if basis.pair_radial is not None:
         coefficients = potential.program.arrays["pair_coefficients"][i, j]
-        energy += coefficients @ basis.pair_radial.evaluate(r, *basis.pair_lengths(i, j))[0][: len(coefficients)]
+        energy += (
+            coefficients @ basis.pair_radial.evaluate(r, *basis.pair_lengths(i, j))[0][: len(coefficients)]
+        )
     core = basis.specification.repulsion
     if core is not None and window.r_min < core.outer[i][j]:
-        charges = (ATOMIC_NUMBERS[basis.elements[k]] for k in (i, j))
-        energy += 0.5 * zbl_energy(r, *charges, core.inner[i][j], core.outer[i][j])[0]
+        charges = ATOMIC_NUMBERS[basis.elements[i]], ATOMIC_NUMBERS[basis.elements[j]]
+        energy = energy + 0.5 * zbl_energy(r, *charges, core.inner[i][j], core.outer[i][j])[0]
     return energy
 
 
@@ -245,12 +249,11 @@ def _bond(elements: tuple[str, ...], pair: tuple[int, int], fit: BondFit, used: 
 
 
 def _core(elements: tuple[str, ...], pair: tuple[int, int], window: Window) -> tuple[float, float]:
-    """prehc and lambdahc: p e^(-q r²)/r (1 + cos(pi r/rcut))/2 is half the ZBL energy at fit_min and halfway to r_min."""
+    """prehc p and lambdahc q: p e^(-q r²)/r (1 + cos(pi r/rcut))/2 is half the ZBL energy at fit_min and
+    halfway to r_min."""
     r = np.array([window.fit_min, 0.5 * (window.fit_min + window.r_min)])
-    charges = (ATOMIC_NUMBERS[elements[k]] for k in pair)
+    charges = ATOMIC_NUMBERS[elements[pair[0]]], ATOMIC_NUMBERS[elements[pair[1]]]
     zbl = 0.5 * zbl_energy(r, *charges, 1e3, 2e3)[0]
     logarithm = np.log(zbl * r / (0.5 * (1 + np.cos(np.pi * r / window.cutoff))))
     decay = (logarithm[0] - logarithm[1]) / (r[1] ** 2 - r[0] ** 2)
     return float(np.exp(logarithm[0] + decay * r[0] ** 2)), float(decay)
-
-

@@ -1,8 +1,8 @@
-"""Radial functions as sums of ChebPow functions with lambda = 1: the polynomials in r that vanish at the cutoff.
+"""Radial functions as sums of ChebPow functions with lambda = 1: polynomials in r that vanish at the cutoff.
 
-g_k = (1 - T_k(2 r / rcut - 1)) / 2, k = 1 … K. The functions of an ACE basis are smooth on [fit_min, rcut], so the
-fit converges geometrically in K: 80 functions reach 1e-12 for most bonds, 120 for hydrogen. A cutoff that differs
-between pair and many-body functions, a kink or a jump does not, and is refused.
+g_k = (1 - T_k(2 r / rcut - 1)) / 2, k = 1 … K. The functions of an ACE basis are smooth on [fit_min, rcut],
+so the fit converges geometrically in K: 80 functions reach 1e-12 for most bonds, 120 for hydrogen. With a
+cutoff that differs between pair and many-body functions, a kink or a jump it does not; they are refused.
 """
 
 from __future__ import annotations
@@ -22,7 +22,9 @@ __all__ = ["BondFit", "Window", "check_exportable", "fit_basis", "windows"]
 SIZES = (80, 120, 160, 240)
 _NODES = 1500
 _RCOND = 1e-13
-_CLOSEST = 0.5  # of r0: how near the exported potential is exact, unless a ZBL core or the user says otherwise
+_CLOSEST = (
+    0.5  # of r0: how near the exported potential is exact, unless a ZBL core or the user says otherwise
+)
 
 
 @dataclass(frozen=True)
@@ -68,7 +70,9 @@ def design(window: Window, n: int) -> np.ndarray:
     return radial_functions(Bond("ChebPow", 1.0, window.cutoff, 0.0, np.zeros((1, 1, n))), nodes(window))[0].T
 
 
-def windows(basis: ACEBasis, r_min: float | Mapping[str, float] | None = None) -> dict[tuple[int, int], Window]:
+def windows(
+    basis: ACEBasis, r_min: float | Mapping[str, float] | None = None
+) -> dict[tuple[int, int], Window]:
     """The domain of every ordered bond.
 
     By default r_min is where the ZBL core ends, or half the bond length r0 without one.
@@ -123,7 +127,7 @@ def fit_basis(
     i, j = worst
     (rin, _, rcut), pair_cutoff = basis.lengths(i, j), basis.pair_lengths(i, j)[2]
     raise bad(
-        f"the radial functions of bond {basis.elements[i]}-{basis.elements[j]} cannot be written as a .yace file",
+        f"the radial functions of bond {basis.elements[i]}-{basis.elements[j]} cannot be written as .yace",
         f"a deviation of {fits[worst].error:.1e} of their size from {bonds[worst].fit_min:g} Å on (wanted "
         f"{tolerance:.0e}) with {size} functions; cutoffs {rcut:g} Å many-body and {pair_cutoff:g} Å pair, "
         f"rin {rin:g} Å, {basis.specification.transform}, {basis.specification.envelope}",

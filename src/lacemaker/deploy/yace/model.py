@@ -120,8 +120,8 @@ class YaceModel:
     terms : tuple of tuples of Terms
         Per centre, by increasing rank.
     spacing : float
-        Å; grid of the reader's tables (deltaSplineBins). Our evaluation is analytic: the difference is that of
-        cubic Hermite interpolation, about 1e-11 of a function's size at 0.001 Å.
+        Å; grid of the reader's tables (deltaSplineBins). Our evaluation is analytic: the difference is that
+        of cubic Hermite interpolation, about 1e-11 of a function's size at 0.001 Å.
     comments : tuple of str
         Lines at the head of the file.
     """

@@ -5,8 +5,8 @@ With orthonormal real Y_m and PACE's complex C_m (Condon-Shortley phase, C_00 = 
     Y_0 = C_0 / sqrt(4 pi)
     Y_m = [(-1)^m C_m + C_-m] / sqrt(8 pi),   Y_-m = -i [(-1)^m C_m - C_-m] / sqrt(8 pi)
 
-In an invariant only products with sum m = 0 survive, and the product with all m reversed is the complex conjugate:
-one of the two is kept with twice its weight (half m set).
+In an invariant only products with sum m = 0 survive, and the product with all m reversed is the complex
+conjugate: one of the two is kept with twice its weight (half m set).
 """
 
 from __future__ import annotations
@@ -20,6 +20,7 @@ from lacemaker.deploy.yace.model import Terms
 
 __all__ = ["complex_terms"]
 
+_M = 512  # more than 2 l + 1
 _DUST = 1e-14  # of the largest weight: rounding
 
 
@@ -50,8 +51,10 @@ def complex_terms(factors: np.ndarray, weights: np.ndarray) -> Terms:
             "check the coupling of the basis, or report this",
         )
     keys, values = _half(keys[balanced], values[balanced].real)
-    large = np.abs(values) > _DUST * scale
-    return Terms(keys[large], values[large, None])
+    kept = np.flatnonzero(np.abs(values) > _DUST * scale)
+    codes = _codes(keys[kept])
+    kept = kept[np.lexsort([*codes.T[::-1], *(codes // _M).T[::-1]])]
+    return Terms(keys[kept], values[kept, None])  # products of the same channels follow each other
 
 
 def _expanded(factors: np.ndarray, weights: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -81,7 +84,7 @@ def _sorted(keys: np.ndarray) -> np.ndarray:
 def _codes(keys: np.ndarray) -> np.ndarray:
     """One integer per factor that orders as (species, n, l, m)."""
     species, n, ell, m = np.moveaxis(keys.astype(np.int64), 2, 0)
-    return ((species * 1024 + n) * 256 + ell) * 512 + m + 256
+    return ((species * 1024 + n) * 256 + ell) * _M + m + _M // 2
 
 
 def _collected(keys: np.ndarray, values: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

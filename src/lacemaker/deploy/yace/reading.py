@@ -72,10 +72,14 @@ def _model(tree: Mapping[str, Any], text: str) -> YaceModel:
     bonds = {pair: _bond(pair, entry) for pair, entry in _block(tree, "bonds").items()}
     missing = [(i, j) for i in range(n) for j in range(n) if (i, j) not in bonds]
     if missing or len(bonds) != n * n:
-        raise _bad("`bonds` must hold every ordered pair of elements once", f"missing {missing}, {len(bonds)} given")
+        raise _bad(
+            "`bonds` must hold every ordered pair of elements once", f"missing {missing}, {len(bonds)} given"
+        )
     kinds = {bond.inner_kind for bond in bonds.values()}
     if len(kinds) != 1:
-        raise _bad("the bonds disagree on inner_cutoff_type", sorted(kinds), "ML-PACE keeps one for all bonds")
+        raise _bad(
+            "the bonds disagree on inner_cutoff_type", sorted(kinds), "ML-PACE keeps one for all bonds"
+        )
     embeddings = tuple(_embedding(s, _block(tree, "embeddings").get(s)) for s in range(n))
     lists = _block(tree, "functions")
     terms = tuple(_terms(s, lists.get(s) or [], n, bonds, len(embeddings[s].weights)) for s in range(n))
@@ -87,7 +91,9 @@ def _model(tree: Mapping[str, Any], text: str) -> YaceModel:
 
 def _get(mapping: Mapping[Any, Any], key: str, where: str) -> Any:
     if not isinstance(mapping, Mapping) or key not in mapping:
-        raise _bad(f"{where} has no {key!r}", sorted(map(str, mapping)) if isinstance(mapping, Mapping) else mapping)
+        raise _bad(
+            f"{where} has no {key!r}", sorted(map(str, mapping)) if isinstance(mapping, Mapping) else mapping
+        )
     return mapping[key]
 
 
@@ -148,7 +154,8 @@ def _bond(pair: Any, entry: Any) -> Bond:
         cutoff=one("rcut"),
         width=one("dcut", 0.0),
         coefficients=_numbers(
-            _get(entry, "radcoefficients", where), (sizes[0], sizes[1] + 1, sizes[2]), f"radcoefficients of {where}"
+            _get(entry, "radcoefficients", where), (sizes[0], sizes[1] + 1, sizes[2]),
+            f"radcoefficients of {where}",
         ),
         core_strength=one("prehc", 0.0),
         core_decay=one("lambdahc", 1.0),
@@ -224,7 +231,9 @@ def _function(where: str, entry: Any, n_density: int) -> tuple[np.ndarray, np.nd
             f"{where} has impossible sizes",
             f"rank {rank}, num_ms_combs {count}, ndensity {given} with an embedding of {n_density}",
         )
-    columns = [_numbers(_get(entry, key, where), (rank,), f"{key} of {where}", int) for key in ("mus", "ns", "ls")]
+    columns = [
+        _numbers(_get(entry, key, where), (rank,), f"{key} of {where}", int) for key in ("mus", "ns", "ls")
+    ]
     ms = _numbers(_get(entry, "ms_combs", where), (count * rank,), f"ms_combs of {where}", int)
     weights = _numbers(_get(entry, "ctildes", where), (count * n_density,), f"ctildes of {where}")
     shared = np.broadcast_to(np.stack(columns, axis=1), (count, rank, 3))
@@ -238,7 +247,9 @@ def _check_factors(
     if (mu < 0).any() or (mu >= n_elements).any():
         raise _bad(f"{where} names an element that does not exist", sorted(set(mu.tolist())))
     if (np.abs(m) > ell).any() or (factors.shape[1] == 1 and ell.any()):
-        raise _bad(f"{where} names a spherical harmonic that does not exist", f"ls {ell.tolist()}, ms {m.tolist()}")
+        raise _bad(
+            f"{where} names a spherical harmonic that does not exist", f"ls {ell.tolist()}, ms {m.tolist()}"
+        )
     for other in set(mu.tolist()):
         shape = bonds[species, other].coefficients.shape
         limit = shape[2] if factors.shape[1] == 1 else shape[0]
@@ -246,7 +257,5 @@ def _check_factors(
         if (n[of] < 1).any() or (n[of] > limit).any() or (ell[of] >= max(shape[1], 1)).any():
             raise _bad(
                 f"{where} names a radial function that bond [{species}, {other}] does not have",
-                f"ns {n[of].tolist()}, ls {ell[of].tolist()}, while there are {limit} and lmax {shape[1] - 1}",
+                f"ns {n[of].tolist()}, ls {ell[of].tolist()}; there are {limit} and lmax {shape[1] - 1}",
             )
-
-

@@ -18,7 +18,7 @@ _NAMED = re.compile(r"^([A-Za-z_]\w*)\s*:\s*(.*)$")
 
 
 def number(value: float) -> str:
-    """Shortest text that reads back as the same number; with a point, without which YAML 1.1 sees no number."""
+    """Shortest text that reads back as the same number; with a point, as YAML 1.1 demands."""
     text = "0" if value == 0 else repr(float(value))
     return text.replace("e", ".0e") if "e" in text and "." not in text else text
 
@@ -59,9 +59,13 @@ def _by_yaml(text: str, source: str) -> dict[str, Any]:
         tree = YAML(typ="safe", pure=True).load(text)
     except (YAMLError, ValueError, TypeError, RecursionError) as error:
         first = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
-        raise bad(f"{source} is not a .yace file: it is not valid YAML", first, "copy the file again") from error
+        raise bad(
+            f"{source} is not a .yace file: it is not valid YAML", first, "copy the file again"
+        ) from error
     if not isinstance(tree, dict):
-        raise bad(f"{source} is not a .yace file", type(tree).__name__, "give a file with `elements:` and `bonds:`")
+        raise bad(
+            f"{source} is not a .yace file", type(tree).__name__, "give a file with `elements:` and `bonds:`"
+        )
     return tree
 
 
@@ -83,7 +87,7 @@ def _lines(text: str) -> Iterator[tuple[int, str]]:
 
 
 def _by_lines(text: str) -> dict[str, Any]:
-    """Top-level keys with flow values, or blocks of numbered or bond keys with flow values or lists of them."""
+    """Top-level keys with flow values, or blocks of numbered or bond keys with flow values or lists."""
     tree: dict[str, Any] = {}
     block: dict[Any, Any] = {}
     items: list[Any] | None = None

@@ -80,7 +80,8 @@ def _functions(species: int, terms: Terms) -> Iterator[str]:
         mus, ns, ls = terms.factors[first, :, :3].T
         ms, weights = terms.factors[first:last, :, 3].ravel(), terms.weights[first:last]
         yield (
-            f"{{mu0: {species}, rank: {terms.rank}, ndensity: {weights.shape[1]}, num_ms_combs: {last - first}, "
-            f"mus: {sequence(mus)}, ns: {sequence(ns)}, ls: {sequence(ls)}, ms_combs: {sequence(ms)}, "
+            f"{{mu0: {species}, rank: {terms.rank}, ndensity: {weights.shape[1]}, "
+            f"num_ms_combs: {last - first}, mus: {sequence(mus)}, "
+            f"ns: {sequence(ns)}, ls: {sequence(ls)}, ms_combs: {sequence(ms)}, "
             f"ctildes: {sequence(weights.ravel())}}}"
         )

@@ -43,13 +43,17 @@ class ASP(PathSolver):
             penalties = FunctionCosts(problem.functions).penalties([], self.cost_weight)
         kept: dict[int, Breakpoint] = {}
         first = 0.0
+        last: Breakpoint | None = None
         for point in lasso_path(problem.R, problem.z, max_active=max(sizes), penalties=penalties):
             first = max(first, point.penalty)
             size = len(point.support)
-            if size in sizes or (point.event == "end" and size > 0):
+            if size in sizes:
                 kept[size] = point
+            last = point
             if point.penalty < self.min_penalty * first:
                 break
+        if last is not None and len(last.support) > 0:
+            kept.setdefault(len(last.support), last)
         for size in sorted(kept):
             point = polished(problem.R, problem.z, kept[size], penalties)
             yield PathPoint(point.support, point.coefficients, point.penalty)

@@ -1,0 +1,18 @@
+#!/bin/sh
+# Build and run the C++ tests of the evaluator under the address and undefined-behaviour sanitisers.
+#   cpp/tests/sanitize.sh BUILD_FOLDER
+# Baseline kernels only: the other instruction sets run the same templates. `cmake -DLACEMAKER_SANITIZE=ON` builds
+# everything that way, which takes minutes.
+set -eu
+root=$(cd "$(dirname "$0")/../.." && pwd)
+folder=${1:?usage: sanitize.sh BUILD_FOLDER}
+mkdir -p "$folder"
+compile() {
+    ${CXX:-c++} -std=c++17 -O1 -g1 -Wall -Wextra -Wno-psabi -ffp-contract=fast -fno-math-errno \
+        -fsanitize=address,undefined -fno-sanitize-recover=all -I"$root/cpp" "$@" -pthread
+}
+compile -c "$root/cpp/kernels/evaluate_baseline.cpp" -o "$folder/evaluate_baseline.o"
+for name in evaluator program threads; do
+    compile "$root/cpp/tests/test_$name.cpp" "$folder/evaluate_baseline.o" -o "$folder/test_$name"
+    "$folder/test_$name"
+done

@@ -1,0 +1,78 @@
+"""`export: yace` and `lace export`: refusals come before the fit, files after it."""
+
+import json
+
+import numpy as np
+import pytest
+from ase.build import bulk
+from ase.calculators.lj import LennardJones
+from ase.calculators.singlepoint import SinglePointCalculator
+
+from lacemaker.cli import main
+from lacemaker.config import config_from
+from lacemaker.deploy.yace import YaceCalculator, read_yace
+from lacemaker.errors import ConfigError
+from lacemaker.potential import Potential
+from lacemaker.workflow.fitting import make_basis
+
+MISMATCHED = {"cutoff": 5.0, "correlation_order": 2, "max_degree": [6, 5], "pair": {"cutoff": 4.0}}
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    """Twelve rattled argon crystals labelled by a Lennard-Jones potential, and a configuration."""
+    from ase.io import write
+
+    folder, rng, frames = tmp_path_factory.mktemp("argon"), np.random.default_rng(0), []
+    for _ in range(12):
+        atoms = bulk("Ar", a=5.3, cubic=True)
+        atoms.positions += rng.normal(0, 0.1, atoms.positions.shape)
+        atoms.calc = LennardJones(sigma=3.4, epsilon=0.0104, rc=6.0, smooth=True)
+        energy, forces = atoms.get_potential_energy(), atoms.get_forces()
+        atoms.calc = SinglePointCalculator(atoms, energy=energy, forces=forces)
+        frames.append(atoms)
+    write(folder / "train.xyz", frames)
+    text = "data: {train: train.xyz}\nbasis: {correlation_order: 2, max_degree: [6, 4], cutoff: 6.0}\n"
+    (folder / "config.yaml").write_text(text + "export: yace\nreport: false\nthreads: 1\noutput: out\n")
+    return folder
+
+
+def test_an_impossible_export_is_refused_when_the_configuration_is_made():
+    basis = {**MISMATCHED, "elements": ["Si"]}
+    config_from({"data": {"train": "a.xyz"}, "basis": basis})
+    with pytest.raises(ConfigError, match="export: yace is not possible"):
+        config_from({"data": {"train": "a.xyz"}, "basis": basis, "export": "yace"})
+    with pytest.raises(ConfigError, match="export"):
+        config_from({"data": {"train": "a.xyz"}, "export": "pickle"})
+
+
+def test_an_impossible_export_is_refused_once_the_elements_are_known():
+    config = config_from({"data": {"train": "a.xyz"}, "basis": MISMATCHED, "export": "yace"})
+    with pytest.raises(ConfigError, match="export: yace is not possible"):
+        make_basis(config, ("Si",))
+
+
+def test_a_fit_writes_the_file_and_its_deviation(folder):
+    assert main(["fit", str(folder / "config.yaml"), "-o", str(folder / "out")]) == 0
+    summary = json.loads((folder / "out" / "summary.json").read_text())
+    assert summary["yace"]["path"] == "potential.yace"
+    assert summary["yace"]["energy_error"] < 1e-9
+    potential = Potential.load(folder / "out" / "potential.lace")
+    atoms = bulk("Ar", a=5.2, cubic=True)
+    atoms.rattle(0.1, seed=3)
+    atoms.calc = YaceCalculator(folder / "out" / "potential.yace")
+    assert atoms.get_potential_energy() == pytest.approx(potential.predict(atoms).energy, abs=1e-10)
+
+
+def test_lace_export_writes_the_file_and_shows_the_deviation(folder, tmp_path, capsys):
+    source = folder / "out" / "potential.lace"
+    target = tmp_path / "argon.yace"
+    assert main(["export", str(source), str(target), "--r-min", "3.2"]) == 0
+    shown = capsys.readouterr().out
+    assert "Ar-Ar 3.2;" in shown
+    assert f"pair_coeff * * {target} Ar" in shown
+    assert read_yace(target).bonds[0, 0].inner_cutoff == 3.2
+    assert main(["export", str(source), str(tmp_path / "argon.json")]) == 2
+    assert "ends in .yace" in capsys.readouterr().err
+    assert main(["export", str(source), str(tmp_path / "small.yace"), "--max-megabytes", "0.001"]) == 2
+    assert not (tmp_path / "small.yace").exists()
