@@ -11,14 +11,21 @@ wL, cutoff and structure: the counts of functions are printed beside the times.
 """
 
 import argparse
+from functools import partial
 from types import SimpleNamespace
 
 import numpy as np
-from ace_jax_kernel import ace_jax_times
-from common import header, median_cpu
 
 import lacemaker as lace
-from lacemaker.analysis.speed import STANDARD_MODELS, evaluation_speed, rattled_silicon, row_speed, standard_model
+from ace_jax_kernel import ace_jax_times
+from common import header, median_cpu
+from lacemaker.analysis.speed import (
+    STANDARD_MODELS,
+    evaluation_speed,
+    rattled_silicon,
+    row_speed,
+    standard_model,
+)
 from lacemaker.structures import neighbour_list
 
 # name, correlation order, total degree, cutoff (Å); wL = 1.5, the selection both codes share.
@@ -47,13 +54,13 @@ def own_table(isas: list[str]) -> None:
     for name in STANDARD_MODELS:
         potential = standard_model(name)
         basis = potential.basis
-        size = basis.counts().total
+        size = basis.counts().centres[0]
         for isa in isas:
             double = evaluation_speed(potential, 512, isa=isa)
             single = evaluation_speed(potential, 512, isa=isa, dtype="float32")
             rows = row_speed(potential, basis, 512, isa=isa)
             print(
-                f"{name:32s} {isa:9s} {basis.n_functions:5d} {size.n_a:4d} {size.products:6d} {double.neighbours:6.1f} "
+                f"{name:32s} {isa:9s} {basis.n_functions:5d} {size.n_a:4d} {size.n_products:6d} {double.neighbours:6.1f} "
                 f"{double.cpu_us_per_atom:12.2f} {single.cpu_us_per_atom:7.2f} {rows.cpu_s_per_1000_atoms:12.4f}",
                 flush=True,
             )
@@ -73,11 +80,11 @@ def several_species(isas: list[str]) -> None:
             evaluator = random_potential(basis).evaluator(isa=isa, n_threads=1)
             species, positions, cell, pbc = evaluator.prepare(structure)
             pairs = evaluator.neighbours(positions, cell, pbc)
-            seconds = median_cpu(lambda e=evaluator, p=pairs, s=species: e.evaluate(s, positions, cell, pbc, p, n_threads=1))
-            size = basis.counts().total
+            seconds = median_cpu(partial(evaluator.evaluate, species, positions, cell, pbc, pairs, n_threads=1))
+            size = basis.counts().centres[0]
             print(
-                f"{'-'.join(symbols):38s} {isa:9s} {basis.n_functions // len(symbols):8d} {size.n_a // len(symbols):4d} "
-                f"{size.products // len(symbols):6d} {1e6 * seconds / 512:8.2f}"
+                f"{'-'.join(symbols):38s} {isa:9s} {basis.n_functions // len(symbols):8d} {size.n_a:4d} "
+                f"{size.n_products:6d} {1e6 * seconds / 512:8.2f}"
             )
 
 
@@ -89,7 +96,8 @@ def against_ace_jax() -> None:
         evaluator = random_potential(basis).evaluator(n_threads=1)
         species, positions, cell, pbc = evaluator.prepare(solid)
         pairs = evaluator.neighbours(positions, cell, pbc)
-        ours = 1e6 * median_cpu(lambda e=evaluator, p=pairs, s=species: e.evaluate(s, positions, cell, pbc, p, n_threads=1)) / 512
+        call = partial(evaluator.evaluate, species, positions, cell, pbc, pairs, n_threads=1)
+        ours = 1e6 * median_cpu(call) / 512
         neighbours = neighbour_list(positions, cell, pbc, cutoff)
         peer = ace_jax_times(solid, neighbours, order, degree, cutoff)
         print(

@@ -14,9 +14,9 @@ import time
 from dataclasses import dataclass
 
 import numpy as np
-from common import R0, data_folder, header
 
 import lacemaker as lace
+from common import R0, data_folder, header
 from lacemaker.analysis.errors import error_table
 from lacemaker.structures import Frames
 

@@ -15,14 +15,14 @@ import warnings
 from dataclasses import dataclass
 
 import numpy as np
-from common import R0, header
 from numpy.typing import NDArray
-from zuo2020 import DEGREES, frames_of, published_basis
 
 import lacemaker as lace
+from common import R0, header
 from lacemaker.analysis.errors import error_table
 from lacemaker.basis import RepulsionRestraint
 from lacemaker.structures import Frames, fold_numbers
+from zuo2020 import DEGREES, frames_of, published_basis
 
 FORCES_ONLY_CORE = {"default": {"energy": 30.0, "forces": 1.0, "virial": 0.0}}
 DEFAULT_WEIGHTS = {"default": {"energy": 30.0, "forces": 1.0, "virial": 1.0}}

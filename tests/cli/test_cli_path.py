@@ -6,8 +6,9 @@ import numpy as np
 import pytest
 from tests_cli_data import config_with
 
-from lacemaker import ModelPath, Potential
+from lacemaker import Potential
 from lacemaker.cli import main
+from lacemaker.regression import ModelPath
 from lacemaker.structures import read
 
 

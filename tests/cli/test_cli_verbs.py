@@ -151,6 +151,7 @@ def test_standard_models_of_the_benchmark_have_the_stated_sizes():
 
 def test_demo_on_a_reduced_set(tmp_path, monkeypatch, capsys):
     from tests_cli_data import silicon_set
+
     from lacemaker.workflow import demo
 
     monkeypatch.setattr("lacemaker.datasets.load_silicon", lambda split: silicon_set(split == "test", 4))

@@ -168,6 +168,14 @@ def test_any_yaml_layout_is_read():
     assert yace_text(parse_yace(other)).split("bonds:")[1] == text.split("bonds:")[1]
 
 
+def test_integers_blanks_and_remarks_as_other_writers_leave_them():
+    """Blanks at line ends and remarks after the functions (FitSNAP), integers for numbers (pacemaker)."""
+    text = yace_text(random_model(np.random.default_rng(11)))
+    other = text.replace("]\n", "] \n").replace("drho_core_cutoff: 250.0", "drho_core_cutoff: 250")
+    assert other != text
+    assert yace_text(parse_yace(other + "# This file was generated.\n# units metal\n")) == text
+
+
 def test_calculator_offers_what_ase_asks_for(tmp_path):
     rng = np.random.default_rng(12)
     path = written(random_model(rng), tmp_path)

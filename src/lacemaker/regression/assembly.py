@@ -71,7 +71,7 @@ def assemble(
     Returns
     -------
     TriangularSystem
-        The same to the last bit for every executor and number of threads.
+        The same to the last bit for any number of threads, and up to round-off for every executor.
 
     Notes
     -----
