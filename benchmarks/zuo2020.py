@@ -1,12 +1,12 @@
-"""Accuracy on Zuo et al. 2020 (Li, Mo, Si, Ge, Cu, Ni): published settings, then lacemaker's own defaults.
+"""Accuracy on Zuo et al. 2020 (Li, Mo, Si, Ge, Cu, Ni) with the published settings.
 
-The first table repeats the settings of the published linear-ACE fits: order 3, degrees [20,16,12], [25,21,17] and
+The table repeats the settings of the published linear-ACE fits: order 3, degrees [20,16,12], [25,21,17] and
 [28,24,20], Bayesian ridge with shared noise, algebraic prior p = 4, weights E 30 / F 1, no virials, no E0, and the
 given split. Beside each figure stands the ratio to the value it should reproduce.
 
     python benchmarks/zuo2020.py                    # all elements, the three published models (about 6 min on one core)
     python benchmarks/zuo2020.py --elements Si Mo --models 319 1041
-    python benchmarks/zuo2020.py --defaults --resplits 10        # lacemaker's own settings, with intervals
+    python benchmarks/zuo_resplits.py              # lacemaker's own settings, with intervals: a script of its own
 """
 
 import argparse

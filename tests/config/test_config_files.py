@@ -119,8 +119,8 @@ def test_a_key_in_the_wrong_place_is_sent_home(tmp_path):
             "line 3: basis.transform.s",
             "here: p, q, kind",
         ),
-        ("data: {train: a.xyz}\nsolver: {kind: blx}\n", "line 2: solver", "choose one of: "),
-        ("data: {train: a.xyz}\nsolver: blx\n", "line 2: solver", "choose one of: "),
+        ("data: {train: a.xyz}\nsolver: {kind: blx}\n", "line 2: solver", "choose one of: ard, asp, blr"),
+        ("data: {train: a.xyz}\nsolver: blx\n", "line 2: solver", "choose one of: ard, asp, blr"),
         (
             "data: {train: a.xyz}\nprior: {kind: algebraic, q: 3}\n",
             "line 2: prior.q",
