@@ -8,13 +8,12 @@ at generic environments need not be *flexible*, that is complete at such sites.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from lacemaker.basis.independence import FloatJacobian, Orthonormal
+from lacemaker.analysis.symmetric_sites import BasisVariables, SiteRank, site_ranks
 from lacemaker.basis.messages import basis_error
 from lacemaker.basis.optimal import Arithmetic, IndependentSet, independent_functions
 
@@ -24,12 +23,6 @@ if TYPE_CHECKING:
     from lacemaker.potential import Potential
 
 __all__ = ["CentreRank", "IndependenceReport", "SiteRank", "measured_costs", "report", "site_ranks"]
-
-VANISHED = 1e-7
-"""Size below which a density or a gradient of unit scale is zero: positions in files have 7 or 8 digits."""
-
-SITE_THRESHOLD = 1e-8
-"""Residual of a row of unit scale that still counts as independent at a given environment."""
 
 
 @dataclass(frozen=True)
@@ -58,33 +51,6 @@ class CentreRank:
     def redundant(self) -> int:
         """Functions that are functions of the others."""
         return self.n_functions - self.rank
-
-
-@dataclass(frozen=True)
-class SiteRank:
-    """Rank at one environment.
-
-    Attributes
-    ----------
-    name : str
-        Structure and atom.
-    element : str
-    n_neighbours : int
-    rank, generic : int
-        Independent gradients by A here and at a generic environment.
-    vanishing : tuple of int
-        Angular momenta of which every density vanishes here.
-    silent_by_order : tuple of int
-        Functions without first-order change here, by correlation order: they and their gradients vanish.
-    """
-
-    name: str
-    element: str
-    n_neighbours: int
-    rank: int
-    generic: int
-    vanishing: tuple[int, ...]
-    silent_by_order: tuple[int, ...]
 
 
 @dataclass(frozen=True)
@@ -196,7 +162,7 @@ def report(
         mask = found.mask[start : start + centre.n_functions]
         start += centre.n_functions
         ranks.append(_centre_rank(basis.elements[i], centre, mask, found, i))
-    sites = () if environments is None else site_ranks(basis, environments, found.rank)
+    sites = () if environments is None else site_ranks(BasisVariables(basis), environments, found.rank)
     return IndependenceReport(
         centres=tuple(ranks),
         sites=sites,
@@ -239,93 +205,6 @@ def _centre_rank(
         kept_by_order=tuple(np.bincount(centre.order[mask], minlength=n_orders + 1)[1:].tolist()),
         functions_by_order=tuple(np.bincount(centre.order, minlength=n_orders + 1)[1:].tolist()),
     )
-
-
-def site_ranks(basis: ACEBasis, environments: Any, generic: Sequence[int]) -> tuple[SiteRank, ...]:
-    """Rank of the A-Jacobian at every distinct atom of some structures.
-
-    Densities are scaled by the size of those of equal element and n, so that ranks do not depend on units
-    or on the decay of the radial functions.
-    """
-    found: dict[tuple[Any, ...], SiteRank] = {}
-    for number, structure in enumerate(_structures(environments)):
-        for atom, species, vectors, others in _atoms(basis, structure):
-            name = f"{getattr(structure, 'source', '') or f'structure {number}'}, atom {atom}"
-            site = _site(basis, name, species, vectors, others, generic)
-            found.setdefault((number, site.element, *_measures(site)), site)
-    return tuple(found.values())
-
-
-def _measures(site: SiteRank) -> tuple[Any, ...]:
-    return site.n_neighbours, site.rank, site.vanishing, site.silent_by_order
-
-
-def _structures(given: Any) -> Iterable[Any]:
-    return [given] if hasattr(given, "positions") else given
-
-
-def _atoms(basis: ACEBasis, structure: Any) -> Iterable[tuple[int, int, np.ndarray, np.ndarray]]:
-    """Atom number, element index, neighbour vectors (n, 3) Å and neighbours' element indices (n,)."""
-    from lacemaker.basis.elements import symbol_of
-    from lacemaker.basis.reference import environments
-    from lacemaker.structures import neighbour_list
-
-    positions, cell = np.asarray(structure.positions), np.asarray(structure.cell)
-    symbols = [symbol_of(int(z)) for z in structure.numbers]
-    unknown = sorted(set(symbols) - set(basis.elements))
-    if unknown:
-        raise basis_error(
-            "an environment holds elements the basis does not know",
-            ", ".join(unknown),
-            f"give structures of {', '.join(basis.elements)}",
-        )
-    species = np.array([basis.elements.index(symbol) for symbol in symbols])
-    pairs = neighbour_list(positions, cell, structure.pbc, basis.cutoff)
-    for atom, others, vectors in environments(positions, cell, pairs):  # type: ignore[arg-type]
-        yield atom, int(species[atom]), vectors, species[others]
-
-
-def _site(
-    basis: ACEBasis, name: str, species: int, vectors: np.ndarray, others: np.ndarray, generic: Sequence[int]
-) -> SiteRank:
-    centre = basis.many_body[species]
-    point = np.zeros(len(centre.a_spec))
-    if len(vectors):
-        from lacemaker.basis.reference import one_particle
-
-        values, _ = one_particle(basis, species, vectors, others)
-        point = _scaled(centre, values)
-    rows = FloatJacobian(centre, point).rows(np.arange(centre.n_functions))
-    size = np.abs(rows).max(axis=1)
-    silent = size < VANISHED
-    space = Orthonormal(rows.shape[1], SITE_THRESHOLD)
-    space.add(np.where(silent[:, None], 0.0, rows))
-    ell = centre.a_spec[:, 2]
-    gone = [int(k) for k in np.unique(ell) if np.abs(point[ell == k]).max(initial=0.0) < VANISHED]
-    return SiteRank(
-        name=name,
-        element=basis.elements[species],
-        n_neighbours=len(vectors),
-        rank=space.rank,
-        generic=generic[species],
-        vanishing=tuple(gone),
-        silent_by_order=tuple(
-            np.bincount(centre.order[silent], minlength=int(centre.order.max()) + 1)[1:].tolist()
-        ),
-    )
-
-
-def _scaled(centre: CentreBasis, values: np.ndarray) -> np.ndarray:
-    """(n_A,) densities from the neighbours' (n_A, n) contributions, of size about one where none vanishes."""
-    total = values.sum(axis=1)
-    point = np.zeros(len(total))
-    for z, n in np.unique(centre.a_spec[:, :2], axis=0):
-        mine = (centre.a_spec[:, 0] == z) & (centre.a_spec[:, 1] == n)
-        size = np.sqrt(
-            (values[mine] ** 2).sum() / max(mine.sum(), 1)
-        )  # what they add up to with random signs
-        point[mine] = total[mine] / size if size > 0 else 0.0
-    return point
 
 
 def measured_costs(basis: ACEBasis, *, n_atoms: int = 216, repeats: int = 3) -> np.ndarray:

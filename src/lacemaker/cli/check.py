@@ -19,7 +19,7 @@ def check(
     independence: Annotated[
         Path | None,
         typer.Option(
-            help="Instead: functional rank and redundant functions of this potential (.lace) or "
+            help="Instead: functional rank and redundant functions of this potential (.lace, .yace) or "
             "configuration (.yaml), and the rank at the atoms of the structure files, if any."
         ),
     ] = None,
@@ -52,7 +52,13 @@ def _check_independence(model: Path, data: list[Path], json: Path | None) -> Non
     from lacemaker.structures import read
 
     frames = read([str(path) for path in data], require=(), check=False) if data else None
-    found = report(_basis_or_potential(model), frames)
+    if model.suffix == ".yace":
+        from lacemaker.deploy.yace import read_yace
+        from lacemaker.deploy.yace.independence import independence_report
+
+        found = independence_report(read_yace(model), frames)
+    else:
+        found = report(_basis_or_potential(model), frames)
     print(found)
     if json is not None:
         from lacemaker.workflow.outputs import write_json
