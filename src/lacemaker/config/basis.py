@@ -29,6 +29,18 @@ def _pair(value: Any) -> Any:
     return None if value is False or value == "none" else value
 
 
+class ProductsConfig(Section):
+    """A polynomial readout: products of many-body functions join the basis, still linear in coefficients."""
+
+    max_factors: Annotated[int, Field(ge=2)] = Field(default=2, description="Functions in a product.")
+    max_order: Annotated[int, Field(ge=2, le=6)] | None = Field(
+        default=None, description="Largest correlation order of a product; default: that of the basis."
+    )
+    max_degree: Degree | None = Field(
+        default=None, description="Largest total degree of a product; default: the largest of the basis."
+    )
+
+
 class BasisConfig(Section):
     """Which functions of an environment the energy is made of; all but `preset` refines it."""
 
@@ -62,6 +74,9 @@ class BasisConfig(Section):
     optimal: Literal["degree", "body_order", "cost"] | None = Field(
         default=None, description="Keep only functionally independent functions, taken in this order."
     )
+    products: ProductsConfig | None = Field(
+        default=None, description="Products of the (kept) functions: give back what `optimal` takes away."
+    )
 
     def build(self, elements: Sequence[str], core: ZBL | None) -> ACEBasis:
         """The basis for the elements of the data, with the given repulsive core."""
@@ -87,7 +102,9 @@ class BasisConfig(Section):
             envelope=self.envelope,
             polynomials=self.polynomials,
         )
-        return basis.optimal(self.optimal) if self.optimal else basis
+        if self.optimal:
+            basis = basis.optimal(self.optimal)
+        return basis.with_products(**dict(self.products)) if self.products else basis
 
 
 class RepulsionConfig(Section):
