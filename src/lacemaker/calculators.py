@@ -102,7 +102,7 @@ class Calculator(AseCalculator):
     Parameters
     ----------
     potential : Potential or path
-        A potential, or the path of a ``.lace`` file.
+        A potential, or the path of a ``.lace`` file (also of a network; extra ``nn``).
     skin : float
         Extra reach of the neighbour list in Å: the list is rebuilt only once atoms have moved half of it.
     n_threads : int, optional
@@ -128,6 +128,16 @@ class Calculator(AseCalculator):
     name = "lacemaker"
     implemented_properties = ["energy", "free_energy", "energies", "forces", "stress"]  # noqa: RUF012
     ignored_changes = {"initial_charges", "initial_magmoms"}  # noqa: RUF012
+
+    def __new__(cls, potential: Any = None, *args: Any, **kwargs: Any) -> Calculator:
+        """The file of a network gives a `lacemaker.networks.NetworkCalculator`, which is a Calculator too."""
+        from lacemaker.networks.file import is_network
+
+        if cls is Calculator and isinstance(potential, (str, os.PathLike)) and is_network(potential):
+            from lacemaker.networks import NetworkCalculator
+
+            return super().__new__(NetworkCalculator)
+        return super().__new__(cls)
 
     def __init__(
         self,

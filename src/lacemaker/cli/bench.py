@@ -12,9 +12,12 @@ if TYPE_CHECKING:
     from lacemaker.potential import Potential
 
 
+_FUNCTIONS = "{n_functions} functions, {n_a} A, {n_products} AA products"
+
+
 def bench(
     potential: Annotated[
-        Path | None, typer.Argument(help="A .lace file; default: random silicon models.")
+        Path | None, typer.Argument(help="A .lace file, also of a network; default: random silicon models.")
     ] = None,
     sizes: Annotated[str, typer.Option(help="Numbers of atoms, separated by commas.")] = "64,512,4096",
     threads: Annotated[int, typer.Option("--threads", "-t", min=1, help="Threads of the evaluator.")] = 1,
@@ -27,7 +30,7 @@ def bench(
     """Time the evaluator (µs per atom) and the design rows (s per 1000 atoms), without neighbour lists."""
     from lacemaker.analysis.speed import STANDARD_MODELS, sizes_from, standard_model
     from lacemaker.cli.progress import progress_for
-    from lacemaker.potential import Potential
+    from lacemaker.workflow import load
 
     atoms = sizes_from(sizes)
     progress = progress_for()
@@ -35,7 +38,7 @@ def bench(
     found = []
     for name, path in models.items():
         with progress.stage(name):
-            model = standard_model(name) if path is None else Potential.load(path)
+            model = standard_model(name) if path is None else load(path)
             found.append(_measure(name, model, atoms, isa, dtype, threads, repeats, rows))
     for entry in found:
         print(_text(entry))
@@ -58,12 +61,15 @@ def _measure(
     from lacemaker import _core
     from lacemaker.analysis.speed import evaluation_speed, row_speed
 
-    sets = _core.isas() if isa == "all" else [isa]
+    network = hasattr(model, "network")
+    sets = _core.isas() if isa == "all" and not network else [isa]
     evaluations = [
         evaluation_speed(model, n, isa=chosen, dtype=dtype, n_threads=threads, repeats=repeats).to_dict()
         for chosen in sets
         for n in sizes
     ]
+    if network:
+        return {"name": name, "n_parameters": model.n_parameters, "evaluation": evaluations, "rows": []}
     arrays = model.program.arrays
     entry: dict[str, Any] = {
         "name": name,
@@ -85,7 +91,8 @@ def _measure(
 def _text(entry: dict[str, Any]) -> str:
     from lacemaker.analysis.tables import align
 
-    title = "\n{name}: {n_functions} functions, {n_a} A, {n_products} AA products".format(**entry)
+    kind = "{n_parameters} parameters" if "n_parameters" in entry else _FUNCTIONS
+    title = ("\n{name}: " + kind).format(**entry)
     header = ["", "atoms", "neighbours", "CPU µs/atom", "wall µs/atom", "ISA", "precision", "threads"]
     body = [
         [

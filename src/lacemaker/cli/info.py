@@ -9,7 +9,7 @@ import typer
 
 
 def info(
-    potential: Annotated[Path, typer.Argument(help="A .lace file.")],
+    potential: Annotated[Path, typer.Argument(help="A .lace file, of a potential or a network.")],
     speed: Annotated[
         bool, typer.Option("--speed/--no-speed", help="Measure µs/atom on this machine.")
     ] = True,
@@ -18,9 +18,9 @@ def info(
     ] = False,
 ) -> None:
     """Describe a potential: elements, cutoff, functions, errors, provenance, speed."""
-    from lacemaker.potential import Potential
+    from lacemaker.workflow import load
 
-    model = Potential.load(potential)
+    model = load(potential)
     if json:
         from json import dumps
 

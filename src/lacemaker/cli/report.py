@@ -9,15 +9,16 @@ import typer
 
 
 def report(
-    source: Annotated[Path, typer.Argument(help="Folder of a fit, or a .lace file.")],
+    source: Annotated[Path, typer.Argument(help="Folder of a fit or training, or a .lace file.")],
     train: Annotated[Path | None, typer.Option(help="Training structures (for a .lace file).")] = None,
     test: Annotated[Path | None, typer.Option(help="Test structures (for a .lace file).")] = None,
     output: Annotated[Path | None, typer.Option("--output", "-o", help="HTML file to write.")] = None,
     threads: Annotated[int | None, typer.Option("--threads", "-t", min=1, help="Threads to use.")] = None,
 ) -> None:
     """Write one self-contained HTML page: errors, parity, dimers, E(V), basis, coefficients, provenance."""
-    from lacemaker.potential import Potential, default_threads
+    from lacemaker.potential import default_threads
     from lacemaker.structures import read
+    from lacemaker.workflow import load
     from lacemaker.workflow.outputs import write_text
     from lacemaker.workflow.remake import report_of_folder, report_of_potential
 
@@ -27,7 +28,7 @@ def report(
     else:
         given = {name: path for name, path in (("train", train), ("test", test)) if path is not None}
         sets = {name: read(str(path), require=()) for name, path in given.items()}
-        text = report_of_potential(Potential.load(source), sets, n_threads=n_threads)
+        text = report_of_potential(load(source), sets, n_threads=n_threads)
         target = source.with_suffix(".html")
     write_text(output or target, text)
     print(f"written: {output or target}")

@@ -79,10 +79,9 @@ def _calculator(name: str) -> tuple[Any, tuple[str, ...]]:
     if ":" in name and not Path(name).exists():
         return _imported(name), ()
     from lacemaker.calculators import Calculator
-    from lacemaker.potential import Potential
 
-    potential = Potential.load(name)
-    return Calculator(potential), potential.elements
+    calculator = Calculator(name)
+    return calculator, calculator.potential.elements
 
 
 def _imported(name: str) -> Any:

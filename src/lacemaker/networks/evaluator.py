@@ -68,12 +68,19 @@ class NetworkEvaluator(Evaluator):
         self._species = np.full(119, -1, dtype=np.int32)
         self._species[[atomic_numbers[s] for s in self.elements]] = np.arange(len(self.elements))
 
+    @property
+    def dtype_name(self) -> str:
+        """``float64`` or ``float32``."""
+        return str(self.dtype).removeprefix("torch.")
+
     def statistics(self) -> dict[str, Any]:
-        """Precision, device and whether the fused kernel runs."""
+        """Precision, device, instruction set and whether the fused kernel runs."""
+        from lacemaker import _core
         from lacemaker.networks import fused
 
-        sample = torch.zeros(1, dtype=self.dtype, device=self.device)
-        return {"dtype": str(self.dtype), "device": self.device, "fused": fused.usable(sample)}
+        usable = fused.usable(torch.zeros(1, dtype=self.dtype, device=self.device))
+        isa = f"{_core.isas()[-1]} kernels" if usable else f"PyTorch on {self.device}"
+        return {"dtype": self.dtype_name, "device": self.device, "fused": usable, "isa": isa}
 
     def evaluate(
         self,

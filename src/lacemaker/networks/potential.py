@@ -83,10 +83,27 @@ class NetworkPotential:
 
     @cached_property
     def program(self) -> Any:
-        """Atomic numbers under the name by which reports ask a linear potential for them."""
+        """Atomic numbers and bond lengths under the names by which scans ask a linear potential for them."""
         from ase.data import atomic_numbers
 
-        return SimpleNamespace(arrays={"elements": np.array([atomic_numbers[s] for s in self.elements])})
+        from lacemaker.basis.elements import bond_length
+
+        half = np.array([0.5 * bond_length(symbol) for symbol in self.elements])
+        lengths = np.zeros((len(half), len(half), 5))
+        lengths[..., 1] = half[:, None] + half
+        numbers = np.array([atomic_numbers[s] for s in self.elements])
+        return SimpleNamespace(arrays={"elements": numbers, "mb_transform_params": lengths})
+
+    @property
+    def basis_spec(self) -> dict[str, Any]:
+        """The architecture as plain JSON types: what `Potential.basis_spec` is to a linear potential."""
+        return self.options.model_dump(mode="json")
+
+    def describe(self, *, measure_speed: bool = False) -> str:
+        """A page about the network for people; `measure_speed` adds the time per atom on this machine."""
+        from lacemaker.networks.describe import describe
+
+        return describe(self, measure_speed=measure_speed)
 
     def with_metadata(self, **changes: Any) -> NetworkPotential:
         """The same potential with some entries of the metadata replaced."""

@@ -13,10 +13,18 @@ from lacemaker.report.advice import judge
 from lacemaker.report.labelled import LabelledSet
 from lacemaker.report.page import AdviceList, Card, Figure, FigureRow, Page, Section, render
 from lacemaker.report.scale import linear, logarithmic
-from lacemaker.report.sections import cost_section, error_section, number, provenance_section
+from lacemaker.report.sections import (
+    cost_section,
+    error_section,
+    number,
+    physics_section,
+    provenance_section,
+)
 from lacemaker.report.svg import Chart
 
-__all__ = ["learning_curves", "network_report"]
+__all__ = ["learning_curves", "network_report", "remade_report"]
+
+DIMER_POINTS = 120
 
 
 def learning_curves(history: Sequence[Mapping[str, Any]], names: Mapping[str, str], label: str) -> str:
@@ -77,7 +85,13 @@ def network_report(
     warnings: Sequence[str] = (),
 ) -> str:
     """The report as one HTML text."""
+    from lacemaker.analysis import dimer_curves, volume_scans
+
     shown = [s for s in sets if s.name in ("train", "test")]
+    anyone: Any = potential
+    dimers = dimer_curves(anyone, n_points=DIMER_POINTS)
+    periodic = any(frame.pbc.any() for s in shown for frame in s.frames)
+    scans = volume_scans(anyone) if periodic else []
     errors = {s.name: s.errors for s in shown}
     best = shown[-1].errors.total
     cards = [
@@ -91,11 +105,11 @@ def network_report(
     facts = {f"network.{k}": str(v) for k, v in potential.options.model_dump().items() if v is not None}
     facts |= {f"version of {k}": str(v) for k, v in potential.metadata["versions"].items()}
     facts |= {f"E0 of {s}": f"{e:.6f} eV" for s, e in zip(potential.elements, potential.e0, strict=True)}
-    anyone: Any = potential
     sections = [
-        Section("verdict", "Verdict", "", [AdviceList(judge(errors, (), (), warnings))]),
+        Section("verdict", "Verdict", "", [AdviceList(judge(errors, dimers, scans, warnings))]),
         *([_curves_section(history)] if history else []),
         error_section(anyone, shown),
+        physics_section(dimers, scans),
         cost_section(timings or {}, None),
         provenance_section(facts, config_text, {s.name: str(s.frames.labels) for s in shown}),  # type: ignore[attr-defined]
     ]
@@ -109,4 +123,32 @@ def network_report(
             sections=sections,
             footer=f"Made by lacemaker {lacemaker.__version__}. This page is complete in itself.",
         )
+    )
+
+
+def remade_report(
+    potential: NetworkPotential,
+    sets: Mapping[str, Any],
+    summary: Mapping[str, Any] | None = None,
+    config_text: str = "",
+) -> str:
+    """The report of a network on the given ``train`` and ``test`` structures.
+
+    Parameters
+    ----------
+    sets : mapping of name to Frames
+    summary : mapping, optional
+        The contents of summary.json: learning curves and timings.
+    """
+    from lacemaker.analysis import predict
+    from lacemaker.workflow.data import check_elements
+
+    for name, frames in sets.items():
+        check_elements(frames, potential.elements, name)
+    anyone: Any = potential
+    labelled = [LabelledSet.of(name, anyone, f, predict(anyone, f)) for name, f in sets.items()]
+    known = summary or {}
+    history = known.get("training", {}).get("history", [])
+    return network_report(
+        potential, labelled, history, config_text, known.get("timings"), known.get("warnings", ())
     )

@@ -26,7 +26,7 @@ from lacemaker.workflow.progress import Progress, SilentProgress, StageTimer
 if TYPE_CHECKING:
     from lacemaker.analysis import ErrorTable
 
-__all__ = ["TrainingResult", "train"]
+__all__ = ["TrainingResult", "report_of_training", "train"]
 
 NETWORK, SUMMARY, REPORT = "network.lace", "summary.json", "report.html"
 EFFECTIVE, CHECKPOINT = "config.effective.yaml", "checkpoint.safetensors"
@@ -239,3 +239,22 @@ def _finish(
     summary |= {"timings": timer.to_dict(), "peak_memory_MiB": peak_memory_mib()}
     write_json(folder / SUMMARY, summary)
     return TrainingResult(folder, potential, errors, history, summary)
+
+
+def report_of_training(folder: Path) -> str:
+    """The report of a finished training, its data read again from where the effective configuration says.
+
+    Raises
+    ------
+    ConfigError, DataError
+        If the configuration or the data are gone.
+    """
+    import json
+
+    from lacemaker.networks.report import remade_report
+
+    settings = training_config(folder / EFFECTIVE)
+    known = json.loads((folder / SUMMARY).read_text(encoding="utf-8")) if (folder / SUMMARY).is_file() else {}
+    parts = _split(load_sets(settings), settings)  # type: ignore[arg-type]  # reads .data alone
+    text = (folder / EFFECTIVE).read_text(encoding="utf-8")
+    return remade_report(NetworkPotential.load(folder / NETWORK), dict(parts.items()), known, text)

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from lacemaker.potential.model import Potential
 
-__all__ = ["describe", "summary"]
+__all__ = ["describe", "provenance_rows", "summary"]
 
 _ERROR_UNITS = (
     ("energy_mae_meV_per_atom", "E", "meV/atom"),
@@ -75,6 +75,12 @@ def _rows(facts: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
         yield f"  {symbol}", ", ".join(orders + pair) or "none"
     yield "program", f"{facts['program']['a_functions']} A functions, {facts['program']['products']} products"
     yield "E0", ", ".join(f"{symbol} {value:.6g} eV" for symbol, value in facts["e0_eV"].items())
+    yield from provenance_rows(metadata)
+    yield "file size", f"{facts['file_bytes'] / 1024:.1f} kB"
+
+
+def provenance_rows(metadata: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
+    """Errors, data, fit, licence and versions, each with its name."""
     for part, table in _tables(metadata.get("errors")):
         yield f"{part} MAE", table
     for key in ("data", "fit"):
@@ -84,7 +90,6 @@ def _rows(facts: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
         if key in metadata or key != "created":
             yield key, str(metadata.get(key) or "not stated")
     yield "versions", _inline(metadata.get("versions", {}))
-    yield "file size", f"{facts['file_bytes'] / 1024:.1f} kB"
 
 
 def _tables(errors: Any) -> Iterator[tuple[str, str]]:

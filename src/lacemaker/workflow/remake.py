@@ -26,6 +26,10 @@ def report_of_potential(
     extra: Sequence[Section] = (),
 ) -> str:
     """The report of a potential on the given ``train`` and ``test`` structures."""
+    if hasattr(potential, "network"):
+        from lacemaker.networks.report import remade_report
+
+        return remade_report(potential, sets, config_text=config_text)
     from lacemaker.analysis import dimer_curves, predict, volume_scans
     from lacemaker.potential.speed import measure_speed
     from lacemaker.report import build_report
@@ -51,7 +55,7 @@ def report_of_potential(
 
 
 def report_of_folder(folder: Path, *, n_threads: int = 1, extra: Sequence[Section] = ()) -> str:
-    """The report of a finished fit, its data read again from where the effective configuration says.
+    """The report of a finished fit or training, its data read again from where its configuration says.
 
     Raises
     ------
@@ -65,6 +69,10 @@ def report_of_folder(folder: Path, *, n_threads: int = 1, extra: Sequence[Sectio
     from lacemaker.workflow.data import load_sets
     from lacemaker.workflow.fitting import EFFECTIVE, POTENTIAL, SUMMARY
 
+    if (folder / "network.lace").is_file():
+        from lacemaker.networks.workflow import report_of_training
+
+        return report_of_training(folder)
     missing = [name for name in (POTENTIAL, EFFECTIVE) if not (folder / name).is_file()]
     if missing:
         raise ConfigError(
