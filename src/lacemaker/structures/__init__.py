@@ -6,6 +6,7 @@ Everything here is in eV and Å; the virial is -volume * stress with ASE's sign 
 from lacemaker.structures.checks import CheckReport, check_frames
 from lacemaker.structures.findings import Finding
 from lacemaker.structures.force_constants import ForceConstants
+from lacemaker.structures.formation import with_formation_energies, with_total_energies
 from lacemaker.structures.frame import QUANTITIES, Frame
 from lacemaker.structures.frames import Frames
 from lacemaker.structures.labels import LabelTable
@@ -44,5 +45,7 @@ __all__ = [
     "reference_energies",
     "row_multipliers",
     "split",
+    "with_formation_energies",
+    "with_total_energies",
     "write",
 ]

@@ -113,9 +113,11 @@ def _required(require: Sequence[str]) -> list[str]:
     names = [require] if isinstance(require, str) else list(require)
     wanted = ["virial" if name == "stress" else name for name in names]
     for name in wanted:
-        if name not in QUANTITIES:
+        if name not in QUANTITIES or name == "formation_energy":
             raise data_error(
-                "unknown quantity in require", repr(name), f"choose from {', '.join(QUANTITIES)} (or stress)"
+                "unknown quantity in require",
+                repr(name),
+                f"choose from {', '.join(QUANTITIES[:-1])} (or stress)",
             )
     return wanted
 
@@ -186,6 +188,6 @@ def _check_found(
 
 
 def _named(policy: KeyPolicy) -> list[str]:
-    named = {q: getattr(policy, q) for q in QUANTITIES}
+    named = {q: getattr(policy, q, None) for q in QUANTITIES}
     named["virial"] = policy.virial or policy.stress
     return [quantity for quantity, key in named.items() if key is not None]
