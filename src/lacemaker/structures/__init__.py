@@ -11,6 +11,7 @@ from lacemaker.structures.frame import QUANTITIES, Frame
 from lacemaker.structures.frames import Frames
 from lacemaker.structures.labels import LabelTable
 from lacemaker.structures.neighbours import NeighbourList, neighbour_list
+from lacemaker.structures.phonopy import read_phonopy
 from lacemaker.structures.reading import read
 from lacemaker.structures.references import ReferenceEnergies, reference_energies
 from lacemaker.structures.splits import (
@@ -42,6 +43,7 @@ __all__ = [
     "neighbour_list",
     "predefined_split",
     "read",
+    "read_phonopy",
     "reference_energies",
     "row_multipliers",
     "split",
