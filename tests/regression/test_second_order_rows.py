@@ -218,3 +218,29 @@ def test_errors_of_the_further_labels(teacher):
     assert table.formation_energy_mae_meV == pytest.approx(7.0, rel=1e-6)
     assert "Φ" in error_table(teacher, frames).text()
     assert "energies_mae_meV" not in error_table(teacher, frames[:1]).total.to_dict()
+
+
+def test_strained_cells_are_a_group_of_virials_alone(teacher):
+    """Virials of strained cells, without any other label, fix the elastic response."""
+    frames = []
+    for k in range(60):
+        frame, rng = structure(k), np.random.default_rng(k)
+        strain = np.eye(3) + 0.01 * rng.normal(size=(3, 3))
+        frame = replace(frame, positions=frame.positions @ strain, cell=frame.cell @ strain)
+        frames.append(replace(frame, virial=teacher.predict(frame).virial, config_type="strained"))
+    system = assemble(BASIS, frames, n_threads=1)
+    assert system.kinds == ("virial",)
+    fit = solve(system, solver=QR(), e0=E0)
+    probe = structure(77)
+    expected, found = teacher.predict(probe).virial, fit.potential().predict(probe).virial
+    np.testing.assert_allclose(found, expected, atol=1e-3 * np.abs(expected).max())
+
+
+def test_costs_are_counted(teacher):
+    from lacemaker.regression.second_order import n_designs
+
+    assert n_designs(labelled(teacher, 1, "efv")) == 1
+    assert n_designs(labelled(teacher, 3, "force_constants")) == 4
+    assert n_designs(
+        replace(structure(3), force_constants=teacher.hessian(structure(3)).toarray())
+    ) == 4 * 3 * len(structure(3))

@@ -20,7 +20,7 @@ from lacemaker.errors import DataError
 from lacemaker.regression.rows import RowBlock, RowSource, row_blocks
 from lacemaker.structures import Frame, row_multipliers
 
-__all__ = ["force_constant_design", "frame_blocks"]
+__all__ = ["force_constant_design", "frame_blocks", "n_designs"]
 
 Matrix = NDArray[np.float64]
 
@@ -67,6 +67,14 @@ def _formation_block(source: RowSource, frame: Frame, bulk: Frame, scale: float)
     one_body[np.abs(one_body) < 1e-9] = 0.0
     target = np.array([frame.formation_energy - baseline])  # type: ignore[operator]
     return _scaled("formation_energy", frame, one_body[None], matrix[None], target, scale)
+
+
+def n_designs(frame: Frame) -> int:
+    """How many designs the rows of a frame need: what they cost."""
+    label = frame.force_constants
+    differences = 0 if label is None else int(sum(2 if step.any() else 4 for step in label.steps))
+    plain = any(frame.has(quantity) for quantity in ("energy", "forces", "virial"))
+    return int(plain) + differences + (2 if frame.reference is not None else 0)
 
 
 def force_constant_design(source: RowSource, frame: Frame, row: int) -> tuple[Matrix, Matrix]:
