@@ -11,6 +11,7 @@
 
 #include "forward_kernel.hpp"
 #include "geometry.hpp"
+#include "jet.hpp"
 #include "packing.hpp"
 #include "product_kernel.hpp"
 #include "reverse_kernel.hpp"
@@ -20,13 +21,13 @@ LACEMAKER_KERNEL_BEGIN
 
 // Neighbours worked on at once. More registers allow longer blocks.
 template <class V>
-inline constexpr bool wide = sizeof(V) >= 64;
+inline constexpr bool wide = lanes<V> * sizeof(Lane<V>) >= 64;
 template <class V>
-inline constexpr int forward_block = wide<V> ? 6 : 4;
+inline constexpr int forward_block = (wide<V> ? 6 : 4) / (is_jet<V> ? 2 : 1);
 template <class V>
-inline constexpr int reverse_block = wide<V> ? 4 : 2;
+inline constexpr int reverse_block = (wide<V> ? 4 : 2) / (is_jet<V> ? 2 : 1);
 template <class V>
-inline constexpr int longest_run = wide<V> ? 6 : 3;
+inline constexpr int longest_run = wide<V> && !is_jet<V> ? 6 : 3;
 
 template <class V>
 struct Workspace {
@@ -85,9 +86,9 @@ LACEMAKER_INLINE void scatter(const Slot<V>* slots, const V* gradient, const std
         for (int axis = 0; axis < 3; ++axis) own[axis] += g[axis];
         for (int w = 0; w < W; ++w) {
             double* f = forces + 3 * std::size_t(neighbour[b * W + w]);
-            f[0] -= g[0][w];
-            f[1] -= g[1][w];
-            f[2] -= g[2][w];
+            f[0] -= result_lane(g[0], w);
+            f[1] -= result_lane(g[1], w);
+            f[2] -= result_lane(g[2], w);
         }
     }
 }
@@ -136,7 +137,7 @@ LACEMAKER_NOINLINE void group_forces(const ModelView<Lane<V>>& model, const Prog
                                             job.forces, own, virial);
     }
     for (int k = 0; k < n; ++k)
-        for (int axis = 0; axis < 3; ++axis) job.forces[3 * std::size_t(sites[k]) + axis] += own[axis][k];
+        for (int axis = 0; axis < 3; ++axis) job.forces[3 * std::size_t(sites[k]) + axis] += result_lane(own[axis], k);
     for (int k = 0; k < 6; ++k) job.virial[k] += (k < 3 ? 1.0 : 0.5) * horizontal_sum(virial[k]);
 }
 
@@ -146,6 +147,9 @@ LACEMAKER_NOINLINE void evaluate_group(const ModelView<Lane<V>>& model, int cent
                                        const int* members, int n, Workspace<V>& w, EvaluateJob& job) {
     const ProgramView<Lane<V>>& program = model.programs[centre];
     fill_group<V>(w.stage, 2 * model.n_species, members, n, model.far, job.atoms.n_atoms, one_bucket(model), w.group);
+    std::int32_t sites[lanes<V>];
+    for (int k = 0; k < n; ++k) sites[k] = window_first[members[k]];
+    if constexpr (is_jet<V>) fill_rates<V>(job.atoms, sites, n, w.group, w.group.first[2 * model.n_species]);
     V energy = V{};
     for (int r = 0; r < program.n_a; ++r) w.X[r] = V{};
     const SpeciesRows* rows = program.species_rows;
@@ -163,10 +167,8 @@ LACEMAKER_NOINLINE void evaluate_group(const ModelView<Lane<V>>& model, int cent
                                             w.scratch);
     }
     energy += product<V, longest_run<V>>(program, w.X, w.dX);
-    std::int32_t sites[lanes<V>];
     for (int k = 0; k < n; ++k) {
-        sites[k] = window_first[members[k]];
-        job.site_energies[sites[k]] = double(energy[k]) + model.e0[centre];
+        job.site_energies[sites[k]] = double(result_lane(energy, k)) + (is_jet<V> ? 0.0 : model.e0[centre]);
         if (!(__builtin_fabs(job.site_energies[sites[k]]) < __builtin_inf()))
             job.status = {EvaluateStatus::not_finite, sites[k], -1, 0};
     }
@@ -218,7 +220,14 @@ void evaluate_windows(const ModelView<Lane<V>>& model, const Capacity& capacity,
 template <class T>
 constexpr EvaluateEntry<T> evaluate_entry() {
     using V = Vec<T, native_lanes<T>>;
-    return {lanes<V>, &workspace_bytes<V>, &evaluate_windows<V>};
+    return {lanes<V>, sizeof(V), &workspace_bytes<V>, &evaluate_windows<V>};
+}
+
+// The same arithmetic on Jets: energies, forces and virial are replaced by their rates along the atoms' direction.
+template <class T>
+constexpr EvaluateEntry<T> rates_entry() {
+    using V = Jet<Vec<T, native_lanes<T>>>;
+    return {lanes<V>, sizeof(V), &workspace_bytes<V>, &evaluate_windows<V>};
 }
 
 LACEMAKER_KERNEL_END

@@ -40,17 +40,37 @@ inline const EvaluateKernels& evaluate_kernels(Isa isa) {
     return evaluate_kernels_baseline;
 }
 
+extern const EvaluateKernels rates_kernels_baseline;
+#ifdef LACEMAKER_X86_KERNELS
+extern const EvaluateKernels rates_kernels_avx2;
+extern const EvaluateKernels rates_kernels_avx512;
+#endif
+
+// The kernels on Jets (jet.hpp), float64 only: evaluate() then yields rates along AtomsView::velocity and strain_rate.
+inline const EvaluateKernels& rates_kernels(Isa isa) {
+#ifdef LACEMAKER_X86_KERNELS
+    if (isa == Isa::avx2) return rates_kernels_avx2;
+    if (isa == Isa::avx512) return rates_kernels_avx512;
+#endif
+    (void)isa;
+    return rates_kernels_baseline;
+}
+
 enum class Precision { float64, float32 };
 
 class Evaluator {
 public:
     Evaluator(const Tables& tables, const ModelTerms& terms, Isa isa, Precision precision)
-        : isa_(isa), kernels_(evaluate_kernels(isa)), n_species_(tables.n_species) {
+        : Evaluator(tables, terms, isa, precision, evaluate_kernels(isa)) {}
+
+    Evaluator(const Tables& tables, const ModelTerms& terms, Isa isa, Precision precision,
+              const EvaluateKernels& kernels)
+        : isa_(isa), kernels_(kernels), n_species_(tables.n_species) {
         check(tables, terms);
         if (precision == Precision::float64)
-            model_ = std::make_unique<Model<double>>(tables, terms, kernels_.max_run, kernels_.f64.lanes * 8);
+            model_ = std::make_unique<Model<double>>(tables, terms, kernels_.max_run, kernels_.f64.row_bytes);
         else
-            model_ = std::make_unique<Model<float>>(tables, terms, kernels_.max_run, kernels_.f32.lanes * 4);
+            model_ = std::make_unique<Model<float>>(tables, terms, kernels_.max_run, kernels_.f32.row_bytes);
     }
 
     // forces may be null: energies only (virial is then not touched). Shapes and units as in AtomsView; forces is

@@ -26,7 +26,7 @@ LACEMAKER_INLINE void accumulate_channels(int N, const V* R, const V* y0, const 
         LACEMAKER_UNROLL
         for (int b = 0; b < NB; ++b) {
             V r = R[b];
-            LACEMAKER_PIN(r);
+            pin(r);
             a0 += r * y0[b];
             a1 += r * y1[b];
         }

@@ -42,21 +42,23 @@ LACEMAKER_INLINE void clenshaw(const Lane<V>* c, int n, const V* t, V* value, V*
 }
 
 // Universal screened nuclear repulsion and its slope, half of it (each atom of the pair owns one half). eV, eV/Å.
-LACEMAKER_NOINLINE inline Dual<double> half_zbl(const ZblPair& k, double r) {
+template <class S>
+LACEMAKER_NOINLINE Dual<S> half_zbl(const ZblPair& k, const S& r) {
     constexpr double coulomb = 14.399645;  // e^2 / (4 pi eps0), eV Å
     constexpr double weight[4] = {0.18175, 0.50986, 0.28022, 0.02817};
     constexpr double rate[4] = {3.1998, 0.94229, 0.4029, 0.20162};
-    double phi = 0, phi_slope = 0;
+    const S zero = broadcast<S>(0), one = broadcast<S>(1);
+    S phi = zero, phi_slope = zero;
     for (int i = 0; i < 4; ++i) {
-        const double e = weight[i] * scalar_exp(-rate[i] * r / k.screening);
+        const S e = weight[i] * exponential(S(-rate[i] / k.screening * r));
         phi += e;
         phi_slope -= rate[i] / k.screening * e;
     }
-    double t = (r - k.r_inner) / (k.r_outer - k.r_inner);
-    t = t < 0 ? 0 : t > 1 ? 1 : t;
-    const double cut = 1 - t * t * t * (10 - t * (15 - 6 * t));
-    const double cut_slope = -30 * t * t * (1 - t) * (1 - t) / (k.r_outer - k.r_inner);
-    const double v = 0.5 * coulomb * k.charges / r;
+    const double inverse_width = 1 / (k.r_outer - k.r_inner);
+    const S t = maximum<S>(minimum<S>((r - k.r_inner) * inverse_width, one), zero);
+    const S cut = 1.0 - t * t * t * (10.0 - t * (15.0 - 6.0 * t));
+    const S cut_slope = -30 * inverse_width * (t * t * (1.0 - t) * (1.0 - t));
+    const S v = 0.5 * coulomb * k.charges / r;
     return {v * phi * cut, v * (phi_slope * cut + phi * cut_slope - phi * cut / r)};
 }
 
@@ -107,10 +109,11 @@ LACEMAKER_INLINE V fill_slots(const PairTerms<Lane<V>>& k, Slot<V>* slots) {
         for (int b = 0; b < NB; ++b) {
             if (!any_below(r[b], T(k.zbl->r_outer))) continue;
             for (int w = 0; w < lanes<V>; ++w) {
-                if (r[b][w] >= T(k.zbl->r_outer)) continue;
-                const Dual<double> v = half_zbl(*k.zbl, double(r[b][w]));
-                energy[w] += T(v.value);
-                slots[b].pair_slope[w] += T(v.slope);
+                const auto distance = double_lane(r[b], w);
+                if (distance >= k.zbl->r_outer) continue;
+                const auto v = half_zbl(*k.zbl, distance);
+                add_to_lane(energy, w, v.value);
+                add_to_lane(slots[b].pair_slope, w, v.slope);
             }
         }
     }

@@ -76,7 +76,7 @@ LACEMAKER_NOINLINE void fill_group(const Stage& stage, int n_buckets, const int*
                                    int padding_atom, bool uniform, const Group<V>& group) {
     using T = Lane<V>;
     constexpr int W = lanes<V>;
-    constexpr int stride = int(sizeof(Slot<V>) / sizeof(T));
+    constexpr int stride = int(sizeof(Slot<V>) / sizeof(T)), next = int(sizeof(V) / sizeof(T));  // next component
     group.first[0] = 0;
     for (int b = 0; b < n_buckets; ++b) {
         int most = 0;
@@ -91,7 +91,7 @@ LACEMAKER_NOINLINE void fill_group(const Stage& stage, int n_buckets, const int*
     std::int32_t* const neighbour = group.neighbour;
     const auto put = [=](int slot, int w, const Quad& d, std::int32_t atom) {
         T* to = base + std::size_t(slot) * stride + w;
-        to[0] = T(d[0]), to[W] = T(d[1]), to[2 * W] = T(d[2]);
+        to[0] = T(d[0]), to[next] = T(d[1]), to[2 * next] = T(d[2]);
         neighbour[slot * W + w] = atom;
     };
     for (int w = 0; w < W; ++w) {
@@ -104,6 +104,29 @@ LACEMAKER_NOINLINE void fill_group(const Stage& stage, int n_buckets, const int*
         if (uniform) group.cursor[0] = end - begin;
         for (int b = 0; b < n_buckets; ++b)
             for (int slot = group.cursor[b]; slot < group.first[b + 1]; ++slot) put(slot, w, padding, padding_atom);
+    }
+}
+
+// The rates of the differences of a group of Jets, dD_ij = v_j - v_i + D_ij eps, behind the values that fill_group put;
+// `sites` are the atoms of the n <= W lanes.
+template <class V>
+LACEMAKER_NOINLINE void fill_rates(const AtomsView& atoms, const std::int32_t* sites, int n, const Group<V>& group,
+                                   int n_slots) {
+    for (int slot = 0; slot < n_slots; ++slot) {
+        Slot<V>& s = group.slots[slot];
+        V* const component[3] = {&s.x, &s.y, &s.z};
+        for (int w = 0; w < lanes<V>; ++w) {
+            const int j = group.neighbour[slot * lanes<V> + w];
+            const bool real = w < n && j < atoms.n_atoms;
+            for (int a = 0; a < 3; ++a) {
+                double rate = 0;
+                if (real && atoms.velocity)
+                    rate = atoms.velocity[3 * std::size_t(j) + a] - atoms.velocity[3 * std::size_t(sites[w]) + a];
+                if (real && atoms.strain_rate)
+                    for (int b = 0; b < 3; ++b) rate += double(component[b]->value[w]) * atoms.strain_rate[3 * b + a];
+                component[a]->tangent[w] = Lane<V>(rate);
+            }
+        }
     }
 }
 

@@ -35,7 +35,7 @@ struct Dual {
 template <class V, class T>
 LACEMAKER_INLINE V real_power(const V& a, T p, int p_int) {
     if (p_int >= 0) return integer_power(a, p_int);
-    return per_lane(a, [p](T lane) { return scalar_pow(lane, p); });
+    return power(a, p);
 }
 
 // y = N/M with N = 1 + s^(q-p), M = N + a s^q; then dy/ds = -a s^(q-1) (q + p s^(q-p)) / M^2: one division in all.
@@ -61,8 +61,7 @@ LACEMAKER_INLINE Dual<V> raw_transform(const RadialPair<T>& k, const V& r) {
             return {y, -k.p * y * inverse};
         }
         case Transform::morse: {
-            const V argument = -k.p * (r * k.inverse_r0 - T(1));
-            const V y = per_lane(argument, [](T lane) { return scalar_exp(lane); });
+            const V y = exponential(V(-k.p * (r * k.inverse_r0 - T(1))));
             return {y, -k.p * k.inverse_r0 * y};
         }
         default:

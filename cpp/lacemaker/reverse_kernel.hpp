@@ -42,8 +42,8 @@ LACEMAKER_NOINLINE void contract_channels(int m, int first, const SpeciesRows& r
             LACEMAKER_UNROLL
             for (int b = 0; b < H; ++b) {
                 V r = R[b], d = D[b];
-                LACEMAKER_PIN(r);
-                LACEMAKER_PIN(d);
+                pin(r);
+                pin(d);
                 u0[b] += x0 * r;
                 u1[b] += x1 * r;
                 v0[b] += x0 * d;

@@ -52,9 +52,16 @@ using Lane = typename LaneOf<V>::type;
 template <class V>
 inline constexpr int lanes = LaneOf<V>::count;
 
+// Whether V carries rates of change next to its values (jet.hpp).
+template <class V>
+inline constexpr bool is_jet = false;
+
 template <class V>
 LACEMAKER_INLINE V broadcast(Lane<V> value) {
-    if constexpr (lanes<V> == 1) {
+    if constexpr (is_jet<V>) {
+        using Part = decltype(V::value);
+        return V{broadcast<Part>(value), Part{}};
+    } else if constexpr (lanes<V> == 1) {
         return value;
     } else {
         return V{} + value;
@@ -97,6 +104,16 @@ LACEMAKER_INLINE float scalar_exp(float a) { return __builtin_expf(a); }
 LACEMAKER_INLINE double scalar_pow(double a, double b) { return __builtin_pow(a, b); }
 LACEMAKER_INLINE float scalar_pow(float a, float b) { return __builtin_powf(a, b); }
 
+// e^a and a^p.
+template <class V>
+LACEMAKER_INLINE V exponential(const V& a) {
+    return per_lane(a, [](Lane<V> lane) { return scalar_exp(lane); });
+}
+template <class V>
+LACEMAKER_INLINE V power(const V& a, Lane<V> p) {
+    return per_lane(a, [p](Lane<V> lane) { return scalar_pow(lane, p); });
+}
+
 template <class V>
 LACEMAKER_INLINE V square_root(const V& a) {
     using T = Lane<V>;
@@ -130,6 +147,26 @@ LACEMAKER_INLINE Lane<V> horizontal_sum(const V& a) {
         for (int w = 0; w < lanes<V>; ++w) sum += a[w];
         return sum;
     }
+}
+
+// The number a kernel hands out for lane w (of a Jet: the rate), and what serves work on one lane at a time.
+template <class V>
+LACEMAKER_INLINE Lane<V> result_lane(const V& a, int w) {
+    return a[w];
+}
+template <class V>
+LACEMAKER_INLINE double double_lane(const V& a, int w) {
+    return double(a[w]);
+}
+template <class V>
+LACEMAKER_INLINE void add_to_lane(V& a, int w, double b) {
+    a[w] += Lane<V>(b);
+}
+
+// Keeps a vector in a register; see LACEMAKER_PIN.
+template <class V>
+LACEMAKER_INLINE void pin(V& a) {
+    LACEMAKER_PIN(a);
 }
 
 // True if any lane of `a` is below `bound`.

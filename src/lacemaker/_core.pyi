@@ -73,6 +73,46 @@ class Committee:
     ) -> tuple[_Float, _Float, _Float]: ...  # (k,) eV, (k, N, 3) eV/Å, (k, 6) eV
     def __len__(self) -> int: ...
 
+class Hessian:
+    """Second derivatives of a potential, float64."""
+
+    def __init__(
+        self,
+        tables: Tables,
+        *,
+        term_centre: _Int32,  # (NZ + 1,)
+        term_first: _Int64,  # (n_terms + 1,)
+        term_index: _Int32,
+        term_weight: _Float,  # (n_terms,) eV
+        pair_coefficients: _Float,  # (NZ, NZ, n_pair) eV
+        e0: _Float,  # (NZ,) eV
+        isa: str = "auto",
+    ) -> None: ...
+    def product(
+        self,
+        positions: _Float,  # (N, 3) Å
+        cell: _Float,  # (3, 3) Å
+        species: _Int32,  # (N,)
+        first: _Int64,  # (N + 1,)
+        index: _Int32,  # (n_pairs,)
+        shift: _Int32,  # (n_pairs, 3)
+        velocity: _Float,  # (N, 3) Å
+        strain_rate: _Float | None = None,  # (3, 3)
+        *,
+        n_threads: int = 1,
+    ) -> tuple[_Float, _Float, _Float]: ...  # rates of (N,) eV, (N, 3) eV/Å, (6,) eV
+    def sparse(
+        self,
+        positions: _Float,
+        cell: _Float,
+        species: _Int32,
+        first: _Int64,
+        index: _Int32,
+        shift: _Int32,
+        *,
+        n_threads: int = 1,
+    ) -> tuple[_Int64, _Int32, _Float]: ...  # block rows: (N + 1,), (n_blocks,), (n_blocks, 3, 3) eV/Å^2
+
 class EvaluatorStatistics(TypedDict):
     n_a: list[int]  # A functions in use, per centre
     terms: int  # distinct products

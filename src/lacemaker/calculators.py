@@ -97,7 +97,8 @@ class Calculator(AseCalculator):
 
     A potential that carries posterior samples (:func:`lacemaker.uncertainty.attach_committee`) also has
     ``energy_std``, ``forces_std`` (n_atoms, 3) and ``stress_std``, evaluated only when asked for:
-    ``calc.get_property("forces_std", atoms)``.
+    ``calc.get_property("forces_std", atoms)``. ``calc.get_property("hessian", atoms)`` is the analytic sparse
+    Hessian.
 
     Parameters
     ----------
@@ -201,6 +202,43 @@ class Calculator(AseCalculator):
         self.results = known
         if any(name in SPREADS for name in properties):
             self.results |= self._spread(species, positions, cell, pbc, neighbours)
+
+    def get_property(self, name: str, atoms: Atoms | None = None, allow_calculation: bool = True) -> Any:
+        """As in ASE; ``"hessian"`` and ``"dynamical_matrix"`` besides, as in matscipy."""
+        if name in ("hessian", "dynamical_matrix"):
+            return self.get_hessian(atoms, divide_by_masses=name != "hessian") if allow_calculation else None
+        return super().get_property(name, atoms, allow_calculation)
+
+    def get_hessian(
+        self, atoms: Atoms | None = None, format: str = "sparse", divide_by_masses: bool = False
+    ) -> Any:
+        """Second derivatives of the energy, analytic, always in float64.
+
+        Parameters
+        ----------
+        atoms : Atoms, optional
+            Default: the atoms of the last calculation.
+        format : {"sparse", "dense"}
+            scipy CSR array or NumPy array, both (3 n_atoms, 3 n_atoms), eV/Å².
+        divide_by_masses : bool
+            Divide by √(m_i m_j): the dynamical matrix, eV/(Å² u).
+        """
+        structure: Any = self.atoms if atoms is None else atoms
+        if format not in ("sparse", "dense") or structure is None:
+            raise problem(
+                EvaluationError,
+                "the Hessian cannot be computed",
+                "no atoms" if structure is None else f"format={format!r}",
+                "pass atoms, and 'sparse' or 'dense' as the format",
+            )
+        p = self.parameters
+        hessian = self.potential.hessian_evaluator(p["isa"], p["n_threads"]).sparse(structure)
+        if divide_by_masses:
+            from scipy.sparse import diags_array
+
+            scale = diags_array(np.repeat(structure.get_masses() ** -0.5, 3))
+            hessian = (scale @ hessian @ scale).tocsr()
+        return hessian if format == "sparse" else hessian.toarray()
 
     def _spread(
         self,

@@ -2,8 +2,18 @@
 
 from lacemaker.potential.columns import ColumnTable
 from lacemaker.potential.evaluator import Evaluator, Prediction
+from lacemaker.potential.hessian import HessianEvaluator, Rates
 from lacemaker.potential.model import Potential
 from lacemaker.potential.rebuild import migrate
 from lacemaker.potential.threads import default_threads
 
-__all__ = ["ColumnTable", "Evaluator", "Potential", "Prediction", "default_threads", "migrate"]
+__all__ = [
+    "ColumnTable",
+    "Evaluator",
+    "HessianEvaluator",
+    "Potential",
+    "Prediction",
+    "Rates",
+    "default_threads",
+    "migrate",
+]

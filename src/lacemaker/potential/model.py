@@ -16,11 +16,14 @@ from lacemaker.potential import disk, file
 from lacemaker.potential.arguments import e0_in_order, jsonable, vector, versions
 from lacemaker.potential.columns import ColumnTable
 from lacemaker.potential.evaluator import Evaluator, Prediction, Structure
+from lacemaker.potential.hessian import HessianEvaluator
 from lacemaker.potential.messages import problem
 from lacemaker.potential.program import COLUMN_ARRAYS, PROGRAM_ARRAYS, Program, check_arrays, freeze
 from lacemaker.potential.threads import default_threads
 
 if TYPE_CHECKING:
+    from scipy.sparse import csr_array
+
     from lacemaker.basis import ACEBasis
 
 __all__ = ["Potential"]
@@ -177,6 +180,22 @@ class Potential:
     def predict(self, structure: Structure, *, forces: bool = True) -> Prediction:
         """Energy (eV), forces (eV/Å), virial (eV) and stress (eV/Å³) of a Frame or ASE Atoms."""
         return self.evaluator().predict(structure, forces=forces)
+
+    def hessian_evaluator(self, isa: str = "auto", n_threads: int | None = None) -> HessianEvaluator:
+        """The compiled second derivatives, made on first use and kept."""
+        key = ("hessian", isa, n_threads or default_threads())
+        if key not in self._cache:
+            evaluator = self.evaluator(isa, n_threads=n_threads)
+            self._cache[key] = HessianEvaluator(evaluator, self.program, isa=isa)
+        return self._cache[key]
+
+    def hessian(self, structure: Structure) -> csr_array:
+        """Second derivatives of the energy (3 n_atoms, 3 n_atoms), eV/Å², sparse."""
+        return self.hessian_evaluator().sparse(structure)
+
+    def hessian_product(self, structure: Structure, displacement: np.ndarray) -> np.ndarray:
+        """Hessian times displacement (n_atoms, 3) or (3 n_atoms,), exact, without forming the Hessian."""
+        return self.hessian_evaluator().product(structure, displacement)
 
     def predict_many(
         self, structures: Iterable[Structure], *, n_threads: int | None = None, forces: bool = True
