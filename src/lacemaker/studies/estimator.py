@@ -12,10 +12,11 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from lacemaker.studies.linear import conjugate_gradients
+from lacemaker.studies.linear import Solve, conjugate_gradients
 from lacemaker.studies.relaxation import energy_and_gradient
 
 if TYPE_CHECKING:
+    from ase import Atoms
     from numpy.typing import NDArray
 
     from lacemaker.studies.equilibria import Equilibrium
@@ -106,21 +107,16 @@ def estimate(calculator: Any, equilibrium: Equilibrium, radius: float) -> Estima
     Parameters
     ----------
     calculator : ASE calculator
-        The model. Products with its Hessian are central differences of forces.
+        The model. Products with its Hessian are analytic for lacemaker's potentials, else central
+        differences of forces.
     equilibrium : Equilibrium
         Of the reference.
     radius : float
         Å; what lies nearer to the core counts as core (half the edge of the training cell, say).
     """
     atoms, free = equilibrium.atoms, equilibrium.free
-    gradient_of = energy_and_gradient(atoms, calculator, free)
-    start = atoms.positions[free].ravel()
-    gradient = gradient_of(start)[1]
-
-    def hessian_times(v: NDArray[np.float64]) -> NDArray[np.float64]:
-        step = STEP / max(float(np.abs(v).max()), 1e-300)
-        return (gradient_of(start + step * v)[1] - gradient_of(start - step * v)[1]) / (2.0 * step)
-
+    gradient = energy_and_gradient(atoms, calculator, free)(atoms.positions[free].ravel())[1]
+    hessian_times = _hessian_product(calculator, atoms, free)
     near = np.repeat(equilibrium.distances[free] <= radius, 3)
     moves, curvature = [], np.inf
     for part in (near, ~near):
@@ -141,6 +137,24 @@ def estimate(calculator: Any, equilibrium: Equilibrium, radius: float) -> Estima
         forces, residual, QUICK * residual, *both, core[0], far[0], radius, curvature > 0.0,
         radial_profile(forces, equilibrium.distances, free),
     )  # fmt: skip
+
+
+def _hessian_product(calculator: Any, atoms: Atoms, free: NDArray[np.bool_]) -> Solve:
+    """v -> H̃ v on the free coordinates."""
+    potential = getattr(calculator, "potential", None)
+    if hasattr(potential, "hessian_product"):
+
+        def product(v: NDArray[np.float64]) -> NDArray[np.float64]:
+            return potential.hessian_product(atoms, _full(v, free)).reshape(-1, 3)[free].ravel()
+
+        return product
+    gradient_of, start = energy_and_gradient(atoms, calculator, free), atoms.positions[free].ravel()
+
+    def difference(v: NDArray[np.float64]) -> NDArray[np.float64]:
+        step = STEP / max(float(np.abs(v).max()), 1e-300)
+        return (gradient_of(start + step * v)[1] - gradient_of(start - step * v)[1]) / (2.0 * step)
+
+    return difference
 
 
 def _full(flat: NDArray[np.float64], free: NDArray[np.bool_]) -> NDArray[np.float64]:

@@ -1,0 +1,142 @@
+"""Errors of a fitted model: lattice (ε^FC, ε^V, Δa₀), residual forces, relaxed defect."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from lacemaker.errors import EvaluationError
+from lacemaker.studies.crystals import BOUND, Crystal, equilibrium_scale
+from lacemaker.studies.estimator import estimate
+from lacemaker.studies.observations import FORCE_CONSTANTS, STRAINED
+from lacemaker.studies.relaxation import relax
+
+if TYPE_CHECKING:
+    from lacemaker.structures import Frame
+    from lacemaker.studies.config import TestConfig
+    from lacemaker.studies.equilibria import Equilibrium
+
+__all__ = ["defect_errors", "force_constant_error", "lattice_errors", "virial_errors"]
+
+
+def lattice_errors(
+    potential: Any, calculator: Any, frames: Sequence[Frame], crystal: Crystal, strain: float, step: float
+) -> dict[str, float | bool]:
+    """Errors of the perfect lattice; see :func:`force_constant_error`, :func:`virial_errors`.
+
+    ``lattice_constant_A`` is the error Δa₀ of zero pressure (searched within 5 %; ``lattice_found`` tells
+    whether there is one).
+    """
+    pairs = [frame for frame in frames if frame.config_type == FORCE_CONSTANTS]
+    strained = [frame for frame in frames if frame.config_type == STRAINED]
+    try:
+        scale, found = equilibrium_scale(crystal.cell, calculator)
+    except EvaluationError:
+        scale, found = 1.0 + BOUND, False
+    return {
+        **force_constant_error(potential, pairs, step),
+        **virial_errors(potential, strained, strain),
+        "lattice_constant_A": crystal.lattice_constant * (scale - 1.0),
+        "lattice_found": found,
+    }
+
+
+def force_constant_error(potential: Any, pairs: Sequence[Frame], step: float) -> dict[str, float]:
+    """Relative error of ± difference force constants, plain and weighted by distance squared.
+
+    The second, ‖ |ρ|² ΔH(ρ) ‖ / ‖ |ρ|² H(ρ) ‖, is the error relative to |k|², which elastic fields feel.
+    """
+    plain, weighted = [0.0, 0.0], [0.0, 0.0]
+    for plus, minus in zip(pairs[::2], pairs[1::2], strict=True):
+        exact = (minus.forces - plus.forces) / (2.0 * step)
+        model = (potential.predict(minus).forces - potential.predict(plus).forces) / (2.0 * step)
+        squares = _distances(plus, minus)[:, None] ** 2
+        for k, array in enumerate((model - exact, exact)):
+            plain[k] += float((array**2).sum())
+            weighted[k] += float(((squares * array) ** 2).sum())
+    return {
+        "force_constants_relative": (plain[0] / plain[1]) ** 0.5,
+        "force_constants_long_range": (weighted[0] / weighted[1]) ** 0.5,
+    }
+
+
+def _distances(plus: Frame, minus: Frame) -> np.ndarray:
+    from ase.geometry import find_mic
+
+    moved = int(np.argmax(np.linalg.norm(plus.positions - minus.positions, axis=1)))
+    middle = 0.5 * (plus.positions + minus.positions)
+    return find_mic(middle - middle[moved], plus.cell, plus.pbc)[1]
+
+
+def virial_errors(potential: Any, strained: Sequence[Frame], strain: float) -> dict[str, float]:
+    """Errors of the virial of unrelaxed strained cells, eV per atom.
+
+    ``virial_rms``: over all components and cells. ``virial_0``: residual stress of the lattice. ``virial_1``:
+    its first derivative by strain (Born elastic constants times volume per atom), relative. ``virial_2``: its
+    second derivative (third-order constants), relative. Central differences, the same for both.
+    """
+    n = len(strained[0].numbers)
+    exact = np.array([frame.virial for frame in strained]) / n
+    model = np.array([potential.predict(frame).virial for frame in strained]) / n
+
+    def derivatives(values: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        plus, minus = values[1::2], values[2::2]
+        return values[0], (plus - minus) / (2 * strain), (plus - 2 * values[0] + minus) / strain**2
+
+    order = [(a, b) for a, b in zip(derivatives(model), derivatives(exact), strict=True)]
+    return {
+        "virial_rms_eV_per_atom": float(np.sqrt(np.mean((model - exact) ** 2))),
+        "virial_0_eV_per_atom": float(np.abs(order[0][0] - order[0][1]).max()),
+        "virial_1_relative": float(np.linalg.norm(order[1][0] - order[1][1]) / np.linalg.norm(order[1][1])),
+        "virial_2_relative": float(np.linalg.norm(order[2][0] - order[2][1]) / np.linalg.norm(order[2][1])),
+    }
+
+
+def defect_errors(
+    calculator: Any,
+    equilibrium: Equilibrium,
+    crystal: Crystal,
+    test: TestConfig,
+    radius: float,
+    reference_bulk: float,
+) -> dict[str, Any]:
+    """The estimate at ū, then what a relaxation with the model finds, starting there.
+
+    ``geometry_A`` and ``geometry_max_A`` are ‖D(ũ-ū)‖ over nearest neighbours (2-norm, largest); energies are
+    formation energies at fixed cell, of the relaxed and of the reference geometry. A model that finds no
+    equilibrium has ``converged`` false and no geometry error.
+    """
+    bulk = crystal.cell.copy()
+    bulk.calc = calculator
+    n_bulk = len(equilibrium.atoms)
+    exact = equilibrium.energy - n_bulk * reference_bulk
+    try:
+        per_atom = float(bulk.get_potential_energy()) / len(bulk)
+        guess = estimate(calculator, equilibrium, radius)
+        found = relax(
+            equilibrium.atoms, calculator, equilibrium.solve, free=equilibrium.free,
+            tolerance=test.tolerance, max_calls=test.max_calls,
+        )  # fmt: skip
+        start = equilibrium.atoms.copy()
+        start.calc = calculator
+        unrelaxed = float(start.get_potential_energy()) - n_bulk * per_atom
+    except (EvaluationError, ValueError) as error:
+        return {"converged": False, "message": str(error).splitlines()[0][:160], "estimate": None}
+    two, largest = equilibrium.strain_norms(found.positions - equilibrium.atoms.positions)
+    relaxed = found.energy - n_bulk * per_atom
+    result: dict[str, Any] = {
+        "converged": found.converged,
+        "message": found.message,
+        "n_calls": found.n_calls,
+        "largest_force_eV_per_A": found.largest_force,
+        "formation_energy_eV": relaxed if found.converged else None,
+        "reference_formation_energy_eV": exact,
+        "formation_energy_error_eV": relaxed - exact if found.converged else None,
+        "energy_error_at_reference_geometry_eV": unrelaxed - exact,
+        "geometry_A": two if found.converged else None,
+        "geometry_max_A": largest if found.converged else None,
+        "estimate": guess.to_dict(),
+    }
+    return result
