@@ -27,6 +27,7 @@ from lacemaker.cli import (
     lammps,
     path,
     report,
+    study,
     train,
     validate,
 )
@@ -61,6 +62,7 @@ for verb in (
 ):
     app.command()(verb)
 app.add_typer(lammps.lammps)
+app.add_typer(study.study)
 
 
 def _show_version(asked: bool) -> None:

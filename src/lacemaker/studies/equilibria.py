@@ -133,22 +133,21 @@ def relax_reference(
 
 
 def newton(
-    atoms: Atoms, reference: Reference, free: NDArray[np.bool_], tolerance: float, rounds: int = 8
+    atoms: Atoms, reference: Reference, free: NDArray[np.bool_], tolerance: float, rounds: int = 6
 ) -> Relaxed:
-    """Relax with the reference, taking a new Hessian whenever the old one has served its time."""
-    found: Relaxed | None = None
+    """Relax with the reference: on springs first, then on its Hessian, renewed when it has served its time."""
     probe, calls = atoms.copy(), 0
     for k in range(rounds):
-        solve, _ = positive_solver(_matrix(probe, reference, free))
-        most = 25 if reference.has_hessian and k < rounds - 1 else 400
+        springs = k == 0 or not reference.has_hessian
+        matrix = _springs(probe, free) if springs else _matrix(probe, reference, free)
         found = relax(
-            probe, reference.calculator, solve, free=free, tolerance=tolerance, max_calls=most, escape=6.0
-        )
+            probe, reference.calculator, positive_solver(matrix)[0], free=free, tolerance=tolerance,
+            max_calls=150 if springs else 25, escape=6.0,
+        )  # fmt: skip
         probe.positions = found.positions
         calls += found.n_calls
-        if found.converged or (not reference.has_hessian and k > 0):
+        if found.converged:
             break
-    assert found is not None
     return Relaxed(
         found.positions, found.energy, found.largest_force, calls, found.converged, found.message
     )
@@ -156,9 +155,15 @@ def newton(
 
 def _matrix(atoms: Atoms, reference: Reference, free: NDArray[np.bool_]) -> sparse.csr_matrix:
     matrix = reference.hessian(atoms)
-    if matrix is None:
-        reach = 3.0 * float(np.median(_shortest(atoms))) * 0.75
-        matrix = bond_hessian(atoms, reach)
+    return _springs(atoms, free) if matrix is None else _between(matrix, free)
+
+
+def _springs(atoms: Atoms, free: NDArray[np.bool_]) -> sparse.csr_matrix:
+    return _between(bond_hessian(atoms, 2.25 * float(np.median(_shortest(atoms)))), free)
+
+
+def _between(matrix: sparse.csr_matrix, free: NDArray[np.bool_]) -> sparse.csr_matrix:
+    """Rows and columns of the free atoms."""
     chosen = np.flatnonzero(np.repeat(free, 3))
     return matrix if len(chosen) == matrix.shape[0] else matrix[chosen][:, chosen].tocsr()
 

@@ -120,7 +120,7 @@ def estimate(calculator: Any, equilibrium: Equilibrium, radius: float) -> Estima
     near = np.repeat(equilibrium.distances[free] <= radius, 3)
     moves, curvature = [], np.inf
     for part in (near, ~near):
-        force = -gradient * part
+        force = _without_drift(-gradient * part, bool(free.all()))
         if not force.any():
             moves.append(np.zeros_like(force))
             continue
@@ -137,6 +137,13 @@ def estimate(calculator: Any, equilibrium: Equilibrium, radius: float) -> Estima
         forces, residual, QUICK * residual, *both, core[0], far[0], radius, curvature > 0.0,
         radial_profile(forces, equilibrium.distances, free),
     )  # fmt: skip
+
+
+def _without_drift(force: NDArray[np.float64], translates: bool) -> NDArray[np.float64]:
+    """A part of the forces pushes the crystal as a whole, which nothing resists: leave that out."""
+    if not translates:
+        return force
+    return (force.reshape(-1, 3) - force.reshape(-1, 3).mean(axis=0)).ravel()
 
 
 def _hessian_product(calculator: Any, atoms: Atoms, free: NDArray[np.bool_]) -> Solve:

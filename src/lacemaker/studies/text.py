@@ -1,0 +1,45 @@
+"""A study's table for the terminal."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+__all__ = ["study_text"]
+
+_COLUMNS = (
+    ("L", "size"),
+    ("data", "observations"),
+    ("functions", "n_functions"),
+    ("ε^F eV/Å", "epsilon_F_eV_per_A"),
+    ("ε^FC", "epsilon_FC_relative"),
+    ("ε^V eV/at", "epsilon_V_eV_per_atom"),
+    ("Δa0 Å", "lattice_constant_error_A"),
+    ("foretold Å", "predicted_geometry_A"),
+    ("geometry Å", "geometry_A"),
+    ("ΔE_f eV", "formation_energy_error_eV"),
+)
+
+
+def study_text(rows: Sequence[Mapping[str, Any]]) -> str:
+    """Aligned columns, one block per defect; NOTCONV where a model finds no equilibrium."""
+    lines: list[str] = []
+    for defect in dict.fromkeys(row["defect"] for row in rows):
+        lines.append(str(defect))
+        lines.append("  ".join(f"{head:>10}" for head, _ in _COLUMNS))
+        for row in rows:
+            if row["defect"] == defect:
+                lines.append("  ".join(f"{_cell(row, key):>10}" for _, key in _COLUMNS))
+    return "\n".join(lines)
+
+
+def _cell(row: Mapping[str, Any], key: str) -> str:
+    value = row[key]
+    if key == "geometry_A" and not row["converged"]:
+        return "NOTCONV"
+    if value is None:
+        return "-"
+    if isinstance(value, float):
+        bound = ">=" if key == "lattice_constant_error_A" and not row["lattice_found"] else ""
+        return f"{bound}{value:.1e}"
+    return str(value)
