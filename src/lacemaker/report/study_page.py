@@ -23,6 +23,7 @@ from lacemaker.report.page import (
 from lacemaker.report.scale import logarithmic
 from lacemaker.report.svg import Chart
 from lacemaker.studies.results import estimator_accuracy, rows_of, slopes_of
+from lacemaker.studies.text import NO_GEOMETRY
 
 if TYPE_CHECKING:
     from lacemaker.studies.run import StudyResult
@@ -31,6 +32,7 @@ if TYPE_CHECKING:
 __all__ = ["study_page"]
 
 Row = Mapping[str, Any]
+WIDEST = 2.0  # half-width of a slope from which its confidence band is not worth drawing
 
 
 def study_page(
@@ -63,7 +65,7 @@ def study_page(
 
 _KNOBS = (
     "‖D(ũ-ū)‖ over nearest neighbours after relaxing the test cell with each model, from the reference's "
-    "equilibrium. Dashed: fitted power laws; hover a point for its case. Fits that do not converge are missing."
+    "equilibrium. Dashed: fitted power laws, between thin lines of 95 % confidence; hover a point for its case. Fits that do not converge are missing."
 )
 _ESTIMATOR = (
     "Predicted without relaxation from the model's forces F̃ at the reference equilibrium: ‖D H̃⁻¹F̃‖. On the "
@@ -72,7 +74,7 @@ _ESTIMATOR = (
 _LATTICE = "Force constants and virials of the perfect lattice, and the error of its lattice constant."
 _TABLE = (
     "ε^F: training cells, RMSE. ε^FC: relative. ε^V: strained cells, RMSE. Geometry and energy errors: relaxed "
-    "test cell; NOTCONV: no equilibrium found. ≥ : no zero pressure within 5 %."
+    "test cell; NOTCONV: no equilibrium found; ELSEWHERE: one of another structure. ≥ : no zero pressure within 5 %."
 )
 
 
@@ -95,7 +97,7 @@ def _series(rows: Sequence[Row]) -> dict[str, int]:
 
 
 def _tip(row: Row) -> str:
-    geometry = "NOTCONV" if row["geometry_A"] is None else f"{row['geometry_A']:.2e} Å"
+    geometry = NO_GEOMETRY[row["outcome"]] if row["geometry_A"] is None else f"{row['geometry_A']:.2e} Å"
     return f"{row['observations']}, L = {row['size']}, {row['n_functions']} functions: {geometry}"
 
 
@@ -119,6 +121,9 @@ def _scatter(
         if slope is not None:
             ends = np.geomspace(slope.x.min(), slope.x.max(), 20)
             chart.line(ends, slope.line(ends), series=k, dashed=True)
+            if slope.half_width < WIDEST:
+                for edge in slope.band(ends):
+                    chart.line(ends, edge, series=k)
             label = f"{name}: slope {slope}"
         titles = [_tip(row) for row, chosen in zip(kept, mine, strict=True) if chosen]
         chart.points(x[mine], y[mine], series=k, label=label, radius=3.5, titles=titles)
@@ -234,7 +239,7 @@ def _table(rows: Sequence[Row]) -> Table:
                 _number(row["epsilon_F_eV_per_A"]), _number(row["epsilon_FC_relative"]),
                 _number(row["epsilon_V_eV_per_atom"]), bound + _number(row["lattice_constant_error_A"]),
                 _number(row["residual_force_eV_per_A"]), _number(row["predicted_geometry_A"]),
-                _number(row["geometry_A"]) if row["converged"] else "NOTCONV",
+                _number(row["geometry_A"]) if row["converged"] else NO_GEOMETRY[row["outcome"]],
                 _number(row["geometry_max_A"]), _number(row["formation_energy_error_eV"]),
             ]
         )  # fmt: skip

@@ -8,14 +8,14 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from lacemaker.analysis.elasticity import equilibrium_scale
+from lacemaker.analysis.second_derivatives import strain_matrix
 from lacemaker.errors import ConfigError
 
 if TYPE_CHECKING:
     from ase import Atoms
 
-__all__ = ["Crystal", "displaced_pairs", "equilibrium_scale", "make_crystal", "strained_cells"]
-
-BOUND = 0.05  # how far the lattice constant is searched, relative
+__all__ = ["Crystal", "displaced_pairs", "make_crystal", "strained_cells"]
 
 
 @dataclass(frozen=True, eq=False)
@@ -65,7 +65,7 @@ def make_crystal(structure: str, element: str | None, calculator: Any, lattice: 
     ConfigError
     """
     cell = _cell(structure, element, lattice)
-    scale, _ = equilibrium_scale(cell, calculator)
+    scale, _ = equilibrium_scale(calculator, cell)
     cell.set_cell(cell.cell * scale, scale_atoms=True)
     cell.calc = calculator
     energy = float(cell.get_potential_energy()) / len(cell)
@@ -94,46 +94,12 @@ def _cell(structure: str, element: str | None, lattice: float | None) -> Atoms:
         ) from error
 
 
-def equilibrium_scale(cell: Atoms, calculator: Any, bound: float = BOUND) -> tuple[float, bool]:
-    """Isotropic scale factor at which the pressure vanishes, and whether there is one within ± `bound`.
-
-    The root nearest to 1 is meant: the bracket grows from there in steps. Without a root the end of the
-    search with the smaller |pressure| is returned.
-    """
-    from scipy.optimize import brentq
-
-    probe = cell.copy()
-    probe.calc = calculator
-
-    def pressure(scale: float) -> float:
-        probe.set_cell(cell.cell * scale, scale_atoms=True)
-        return -float(np.sum(probe.get_stress()[:3])) / 3.0
-
-    middle, grid = pressure(1.0), np.linspace(0.0, bound, 11)[1:]
-    sides = {sign: (1.0, middle) for sign in (1, -1)}
-    for step in grid:
-        for sign in (1, -1) if middle > 0 else (-1, 1):
-            here = 1.0 + sign * step
-            value = pressure(here)
-            last, before = sides[sign]
-            if before * value <= 0.0:
-                return float(brentq(pressure, *sorted((last, here)), xtol=1e-10)), True
-            sides[sign] = (here, value)
-    ends = sorted(sides.values(), key=lambda end: abs(end[1]))
-    return ends[0][0], False
-
-
 def strained_cells(cell: Atoms, strain: float) -> list[Atoms]:
     """The cell, and the cell under six strains of both signs; atoms follow the strain (13 structures)."""
     cells = [cell.copy()]
     for component in range(6):
         for sign in (1.0, -1.0):
-            deformation = np.eye(3)
-            row, column = ((0, 0), (1, 1), (2, 2), (1, 2), (0, 2), (0, 1))[component]
-            size = strain if row == column else 0.5 * strain
-            deformation[row, column] += sign * size
-            if row != column:
-                deformation[column, row] += sign * size
+            deformation = np.eye(3) + strain_matrix(component, sign * strain)
             strained = cell.copy()
             strained.set_cell(cell.cell.array @ deformation, scale_atoms=True)
             cells.append(strained)

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import scipy.sparse as sparse
 
+from lacemaker.analysis.defects import geometry_error
 from lacemaker.errors import SolverError
 from lacemaker.studies.defects import DefectCell
 from lacemaker.studies.linear import Solve, bond_hessian, positive_solver
@@ -62,22 +63,12 @@ class Equilibrium:
         """Inverse of the (slightly shifted) Hessian, factorised once."""
         return positive_solver(self.hessian)[0]
 
-    @cached_property
-    def bonds(self) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-        """Pairs of nearest neighbours (each once), within 1.25 times the typical shortest distance."""
-        from ase.neighborlist import neighbor_list
-
-        i, j, d = neighbor_list("ijd", self.atoms, 3.6)
-        nearest = np.full(len(self.atoms), np.inf)
-        np.minimum.at(nearest, i, d)
-        keep = (d < 1.25 * float(np.median(nearest))) & (i < j)
-        return i[keep], j[keep]
-
     def strain_norms(self, displacements: NDArray[np.float64]) -> tuple[float, float]:
-        """‖Dv‖ of displacements (n_atoms, 3): 2-norm and largest over differences of nearest neighbours, Å."""
-        i, j = self.bonds
-        lengths = np.linalg.norm(displacements[i] - displacements[j], axis=1)
-        return float(np.sqrt((lengths**2).sum())), float(lengths.max(initial=0.0))
+        """‖Dv‖ of displacements (n_atoms, 3) Å over nearest neighbours: 2-norm and largest."""
+        moved = self.atoms.copy()
+        moved.positions += displacements
+        error = geometry_error(moved, self.atoms)
+        return error.two_norm, error.maximum
 
 
 def structure_key(*parts: Any) -> str:

@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from lacemaker.analysis.elasticity import equilibrium_scale
 from lacemaker.errors import EvaluationError
-from lacemaker.studies.crystals import BOUND, Crystal, equilibrium_scale
+from lacemaker.studies.crystals import Crystal
 from lacemaker.studies.estimator import estimate
 from lacemaker.studies.observations import FORCE_CONSTANTS, STRAINED
 from lacemaker.studies.relaxation import relax
@@ -17,6 +18,9 @@ if TYPE_CHECKING:
     from lacemaker.structures import Frame
     from lacemaker.studies.config import TestConfig
     from lacemaker.studies.equilibria import Equilibrium
+
+BOUND = 0.05  # how far the lattice constant is searched, relative
+ELSEWHERE = 0.5  # nearest-neighbour distances: a bond that changes more belongs to another structure
 
 __all__ = ["defect_errors", "force_constant_error", "lattice_errors", "virial_errors"]
 
@@ -32,7 +36,7 @@ def lattice_errors(
     pairs = [frame for frame in frames if frame.config_type == FORCE_CONSTANTS]
     strained = [frame for frame in frames if frame.config_type == STRAINED]
     try:
-        scale, found = equilibrium_scale(crystal.cell, calculator)
+        scale, found = equilibrium_scale(calculator, crystal.cell, bound=BOUND)
     except EvaluationError:
         scale, found = 1.0 + BOUND, False
     return {
@@ -105,8 +109,9 @@ def defect_errors(
     """The estimate at ū, then what a relaxation with the model finds, starting there.
 
     ``geometry_A`` and ``geometry_max_A`` are ‖D(ũ-ū)‖ over nearest neighbours (2-norm, largest); energies are
-    formation energies at fixed cell, of the relaxed and of the reference geometry. A model that finds no
-    equilibrium has ``converged`` false and no geometry error.
+    formation energies at fixed cell, of the relaxed and of the reference geometry. ``outcome`` is converged,
+    elsewhere (an equilibrium of another structure: some bond changed by more than half its length) or not
+    converged; the last two have no geometry error.
     """
     bulk = crystal.cell.copy()
     bulk.calc = calculator
@@ -123,20 +128,23 @@ def defect_errors(
         start.calc = calculator
         unrelaxed = float(start.get_potential_energy()) - n_bulk * per_atom
     except (EvaluationError, ValueError) as error:
-        return {"converged": False, "message": str(error).splitlines()[0][:160], "estimate": None}
+        return {"outcome": "not converged", "converged": False, "message": str(error).splitlines()[0][:160],
+                "estimate": None}  # fmt: skip
     two, largest = equilibrium.strain_norms(found.positions - equilibrium.atoms.positions)
-    relaxed = found.energy - n_bulk * per_atom
-    result: dict[str, Any] = {
-        "converged": found.converged,
+    elsewhere = largest > ELSEWHERE * crystal.nearest_neighbour
+    outcome = "not converged" if not found.converged else "elsewhere" if elsewhere else "converged"
+    good, relaxed = outcome == "converged", found.energy - n_bulk * per_atom
+    return {
+        "outcome": outcome,
+        "converged": good,
         "message": found.message,
         "n_calls": found.n_calls,
         "largest_force_eV_per_A": found.largest_force,
-        "formation_energy_eV": relaxed if found.converged else None,
+        "formation_energy_eV": relaxed if good else None,
         "reference_formation_energy_eV": exact,
-        "formation_energy_error_eV": relaxed - exact if found.converged else None,
+        "formation_energy_error_eV": relaxed - exact if good else None,
         "energy_error_at_reference_geometry_eV": unrelaxed - exact,
-        "geometry_A": two if found.converged else None,
-        "geometry_max_A": largest if found.converged else None,
+        "geometry_A": two if good else None,
+        "geometry_max_A": largest if good else None,
         "estimate": guess.to_dict(),
     }
-    return result

@@ -21,8 +21,12 @@ _COLUMNS = (
 )
 
 
+NO_GEOMETRY = {"not converged": "NOTCONV", "elsewhere": "ELSEWHERE"}
+
+
 def study_text(rows: Sequence[Mapping[str, Any]]) -> str:
-    """Aligned columns, one block per defect; NOTCONV where a model finds no equilibrium."""
+    """Aligned columns, one block per defect; NOTCONV where a model finds no equilibrium, ELSEWHERE where
+    it finds one of another structure."""
     lines: list[str] = []
     for defect in dict.fromkeys(row["defect"] for row in rows):
         lines.append(str(defect))
@@ -36,7 +40,7 @@ def study_text(rows: Sequence[Mapping[str, Any]]) -> str:
 def _cell(row: Mapping[str, Any], key: str) -> str:
     value = row[key]
     if key == "geometry_A" and not row["converged"]:
-        return "NOTCONV"
+        return NO_GEOMETRY[row["outcome"]]
     if value is None:
         return "-"
     if isinstance(value, float):

@@ -80,7 +80,7 @@ def _of_row(row: Mapping[str, Any], result: StudyResult) -> Judgement:
     shares = f"core {terms.core:.1e}, far field {terms.far:.1e}, residual stress {terms.stress:.1e}"
     which = dominant(terms)
     if not row["converged"]:
-        text = "the model finds no equilibrium near the reference's. To do: "
+        text = f"no equilibrium near the reference's ({row['outcome']}). To do: "
         missing = "add forces" if not Observations.parse(row["observations"]).forces else ADVICE[which]
         return Judgement("bad", f"{_name(row)}: {text}{missing}.")
     level = "good" if max(terms) < 5e-3 else "warn"
