@@ -16,7 +16,7 @@ from lacemaker.config.section import NonNegative, Positive, Section, StringOrLis
 from lacemaker.config.yamlfile import YamlDocument, read_yaml
 from lacemaker.studies.observations import Observations
 
-__all__ = ["StudyConfig", "study_config"]
+__all__ = ["ReferenceField", "StudyConfig", "study_config"]
 
 Count = Annotated[int, Field(ge=1)]
 
@@ -71,10 +71,14 @@ def _reference(value: Any) -> Any:
     return {"kind": value} if isinstance(value, str) else value
 
 
+ReferenceField = Annotated[ReferenceConfig, BeforeValidator(_reference)]
+"""A mapping, or the bare name of a kind."""
+
+
 class StudyConfig(Section):
     """Everything `lace study defects` needs; every key has a default (silicon, Stillinger-Weber)."""
 
-    reference: Annotated[ReferenceConfig, BeforeValidator(_reference)] = ReferenceConfig()
+    reference: ReferenceField = ReferenceConfig()
     crystal: CrystalConfig = CrystalConfig()
     defects: StringOrList = Field(default=("interstitial-tetrahedral",), min_length=1)
     basis: BasisConfig = Field(

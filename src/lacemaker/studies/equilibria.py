@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
     from lacemaker.studies.references import Reference
 
-__all__ = ["Equilibrium", "load_equilibrium", "relax_reference", "structure_key"]
+__all__ = ["Equilibrium", "load_equilibrium", "newton", "relax_reference", "structure_key"]
 
 
 @dataclass(frozen=True, eq=False)
@@ -124,16 +124,25 @@ def relax_reference(
 
 
 def newton(
-    atoms: Atoms, reference: Reference, free: NDArray[np.bool_], tolerance: float, rounds: int = 6
+    atoms: Atoms,
+    reference: Reference,
+    free: NDArray[np.bool_],
+    tolerance: float,
+    *,
+    rounds: int = 6,
+    springs_first: bool = True,
 ) -> Relaxed:
-    """Relax with the reference: on springs first, then on its Hessian, renewed when it has served its time."""
+    """Relax with the reference: on springs first, then on its Hessian, renewed when it has served its time.
+
+    ``springs_first=False`` suits a start near the equilibrium of a large system with an analytic Hessian.
+    """
     probe, calls = atoms.copy(), 0
     for k in range(rounds):
-        springs = k == 0 or not reference.has_hessian
+        springs = (springs_first and k == 0) or not reference.has_hessian
         matrix = _springs(probe, free) if springs else _matrix(probe, reference, free)
         found = relax(
             probe, reference.calculator, positive_solver(matrix)[0], free=free, tolerance=tolerance,
-            max_calls=150 if springs else 25, escape=6.0,
+            max_calls=200 if springs else 25, escape=6.0,
         )  # fmt: skip
         probe.positions = found.positions
         calls += found.n_calls
