@@ -40,16 +40,28 @@ public:
     void rows(const AtomsView& atoms, bool forces, double* out, std::int64_t stride, int n_threads = 1) const {
         std::unique_ptr<Context> context = borrow();
         sort_sites(atoms, *context);
-        DesignJob job{};
-        job.view = &plan_->view();
-        job.n_atoms = atoms.n_atoms;
-        job.positions = atoms.positions, job.cell = atoms.cell, job.species = atoms.species;
-        job.first = atoms.first, job.index = atoms.index, job.shift = atoms.shift;
+        DesignJob job = begin(atoms);
         job.sites = context->sites.data(), job.sites_first = context->sites_first.data();
-        for (int i = 0; i < atoms.n_atoms; ++i)
-            job.max_neighbours = std::max(job.max_neighbours, atoms.first[i + 1] - atoms.first[i]);
         job.forces = forces, job.out = out, job.stride = stride;
         run(job, share_columns(n_threads), *context);
+        give_back(std::move(context));
+    }
+
+    // Site functions B_k(i): out (n_atoms, stride), one site at a time; their sum is the energy row.
+    void site_rows(const AtomsView& atoms, double* out, std::int64_t stride) const {
+        std::unique_ptr<Context> context = borrow();
+        DesignJob job = begin(atoms);
+        const int n_species = plan_->view().n_species;
+        const std::vector<int> all{0, plan_->view().n_columns};
+        job.stride = stride;
+        for (std::int32_t i = 0; i < atoms.n_atoms; ++i) {
+            context->sites.assign(1, i);
+            context->sites_first.resize(n_species + 1);
+            for (int c = 0; c <= n_species; ++c) context->sites_first[c] = c > atoms.species[i] ? 1 : 0;
+            job.sites = context->sites.data(), job.sites_first = context->sites_first.data();
+            job.out = out + i * stride;
+            run(job, all, *context);
+        }
         give_back(std::move(context));
     }
 
@@ -64,6 +76,17 @@ private:
         std::vector<AlignedBuffer> workspaces;
         std::vector<std::int32_t> sites, sites_first;
     };
+
+    DesignJob begin(const AtomsView& atoms) const {
+        DesignJob job{};
+        job.view = &plan_->view();
+        job.n_atoms = atoms.n_atoms;
+        job.positions = atoms.positions, job.cell = atoms.cell, job.species = atoms.species;
+        job.first = atoms.first, job.index = atoms.index, job.shift = atoms.shift;
+        for (int i = 0; i < atoms.n_atoms; ++i)
+            job.max_neighbours = std::max(job.max_neighbours, atoms.first[i + 1] - atoms.first[i]);
+        return job;
+    }
 
     void sort_sites(const AtomsView& atoms, Context& c) const {
         c.sites_first.assign(plan_->view().n_species + 1, 0);

@@ -61,6 +61,21 @@ void rows(const DesignRows& self, Positions positions, Cell cell, Vector<std::in
     self.rows(atoms, forces, to, stride, n_threads);
 }
 
+void site_rows(const DesignRows& self, Positions positions, Cell cell, Vector<std::int32_t> species,
+               Vector<std::int64_t> first, Vector<std::int32_t> index, Shifts shift,
+               Output<double, nb::shape<-1, -1>> out) {
+    const auto& view = self.plan().view();
+    const AtomsView atoms = atoms_view(positions, cell, species, first, index, shift, view.n_species);
+    check_indices(atoms);
+    require(out.shape(0) == positions.shape(0) && out.shape(1) >= std::size_t(view.n_columns),
+            "out has shape (" + std::to_string(out.shape(0)) + ", " + std::to_string(out.shape(1)) +
+                "); it needs one row per atom and at least n_columns = " + std::to_string(view.n_columns) + " columns");
+    double* to = out.data();
+    const std::int64_t stride = std::int64_t(out.shape(1));
+    nb::gil_scoped_release released;
+    self.site_rows(atoms, to, stride);
+}
+
 nb::dict statistics(const DesignRows& self) {
     std::vector<int> channels, products, slopes;
     std::vector<std::size_t> slots;
@@ -99,6 +114,9 @@ void bind_design(nb::module_& m) {
              "xz xy). With forces=False, out has the energy row only. Columns behind n_columns are left alone. Fastest\n"
              "if rows start on cache lines and are not a multiple of 512 bytes apart. The list may hold pairs beyond\n"
              "the cutoff.")
+        .def("site_rows", &site_rows, "positions"_a.noconvert(), "cell"_a.noconvert(), "species"_a.noconvert(),
+             "first"_a.noconvert(), "index"_a.noconvert(), "shift"_a.noconvert(), "out"_a.noconvert(),
+             "Fill out (n_atoms, >= n_columns) with the site functions B_k(i); their sum is the energy row.")
         .def("statistics", &statistics,
              "Per centre: A and pair functions in use, stored products, non-zero dB/dA, distinct ones; bytes.")
         .def_prop_ro("n_columns", [](const DesignRows& self) { return self.plan().view().n_columns; });

@@ -189,6 +189,16 @@ class DesignRows:
         forces: bool = True,
         n_threads: int = 1,
     ) -> None: ...
+    def site_rows(
+        self,
+        positions: _Float,
+        cell: _Float,
+        species: _Int32,
+        first: _Int64,
+        index: _Int32,
+        shift: _Int32,
+        out: _Float,  # (N, >= n_columns), written
+    ) -> None: ...
     def statistics(self) -> dict[str, Any]: ...
 
 # Message passing of the networks, float32 or float64: shapes in cpp/python/bind_messages.cpp.

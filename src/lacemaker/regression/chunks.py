@@ -13,7 +13,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lacemaker.regression.factor import Accumulator
-from lacemaker.regression.rows import RowSource, row_blocks
+from lacemaker.regression.rows import RowSource
+from lacemaker.regression.second_order import frame_blocks
 from lacemaker.regression.triangular import Group, GroupKey
 from lacemaker.structures import Frame
 
@@ -58,6 +59,10 @@ def count_rows(frames: Sequence[Frame]) -> dict[str, int]:
         "energy": sum(frame.energy is not None for frame in frames),
         "forces": sum(3 * len(frame.numbers) for frame in frames if frame.forces is not None),
         "virial": sum(6 for frame in frames if frame.virial is not None),
+        "force_constants": sum(
+            frame.force_constants.values.size for frame in frames if frame.force_constants is not None
+        ),
+        "energies": sum(len(frame.numbers) for frame in frames if frame.energies is not None),
     }
     return {kind: count for kind, count in counts.items() if count}
 
@@ -95,8 +100,8 @@ def system_bytes(frames: Sequence[Frame], chunks: Sequence[Chunk], n_columns: in
         for kind, count in count_rows([frames[i] for i in chunk.frames]).items():
             key = (kind, chunk.config_type, chunk.fold)
             totals[key] = totals.get(key, 0) + count
-    copies = {"energy": 2, "forces": 1, "virial": 2}  # as fitted, and per atom
-    rows = sum(copies[kind] * min(count, n_columns) for (kind, _, _), count in totals.items())
+    copies = {"energy": 2, "virial": 2}  # as fitted, and per atom
+    rows = sum(copies.get(kind, 1) * min(count, n_columns) for (kind, _, _), count in totals.items())
     return rows * n_columns * np.dtype(np.float64).itemsize
 
 
@@ -125,16 +130,16 @@ def _reduce(source: RowSource, frames: Sequence[Frame], config_type: str, fold: 
     seconds_rows = seconds_qr = 0.0
     for frame in frames:
         start = time.thread_time()
-        design = source.design(frame)
-        middle = time.thread_time()
-        for block in row_blocks(frame, design, source.elements):
+        for block in frame_blocks(source, frame):
+            middle = time.thread_time()
+            seconds_rows += middle - start
             if block.kind not in accumulators:
                 accumulators[block.kind] = Accumulator(n_columns)
                 sums[block.kind] = 0.0
             accumulators[block.kind].add(block.one_body, block.basis, block.target)
             sums[block.kind] += block.square_sum
-        seconds_rows += middle - start
-        seconds_qr += time.thread_time() - middle
+            start = time.thread_time()
+            seconds_qr += start - middle
     start = time.thread_time()
     groups = tuple(
         Group(GroupKey(kind, config_type, fold), accumulator.finish(), sums[kind])

@@ -200,12 +200,31 @@ class BasisRows:
         neighbours = self._neighbours(frame)
         if self._engine == "reference":
             return self._reference_design(frame, species, neighbours)
+        buffer = self._buffer(7 + 3 * len(species))
+        baseline = self._kernel().fill(frame, species, neighbours, buffer)
+        return Design(buffer[:, : self.n_functions], baseline)
+
+    def site_design(self, frame: Frame) -> tuple[Matrix, Matrix]:
+        """Site functions (n_atoms, K) of one frame, and site energies (n_atoms,) of what is not fitted."""
+        species = self._species(frame)
+        neighbours = self._neighbours(frame)
+        if self._engine == "reference":
+            from lacemaker.basis import reference
+
+            sites, _, _ = reference.core_repulsion(
+                self._basis, frame.positions, frame.cell, species, neighbours
+            )
+            rows = reference.evaluate(
+                self._basis, frame.positions, frame.cell, frame.pbc, species, neighbours
+            )
+            return rows, sites
+        return self._kernel().sites(frame, species, neighbours, self._buffer(len(species)))
+
+    def _kernel(self) -> "_Kernel":
         with self._lock:
             if self._make is None:
                 self._make = _Kernel(self._basis, self._isa)
-        buffer = self._buffer(7 + 3 * len(species))
-        baseline = self._make.fill(frame, species, neighbours, buffer)
-        return Design(buffer[:, : self.n_functions], baseline)
+        return self._make
 
     def _reference_design(self, frame: Frame, species: NDArray[np.int32], neighbours: Any) -> Design:
         from lacemaker.basis import reference
@@ -270,16 +289,27 @@ class _Kernel:
 
     def fill(self, frame: Frame, species: NDArray[np.int32], neighbours: Any, out: Matrix) -> Matrix:
         """Write the design into ``out`` and return the baseline (1 + 3N + 6,)."""
-        geometry = (
-            np.ascontiguousarray(frame.positions, dtype=np.float64),
-            np.ascontiguousarray(frame.cell, dtype=np.float64),
-            species,
-            neighbours.first,
-            neighbours.index,
-            neighbours.shift,
-        )
+        geometry = _geometry(frame, species, neighbours)
         self._rows.rows(*geometry, out)
         if self._core_repulsion is None:
             return np.zeros(len(out))
         site_energies, forces, virial = self._core_repulsion.evaluate(*geometry)
         return np.concatenate([[np.sum(site_energies)], np.ravel(forces), virial])
+
+    def sites(
+        self, frame: Frame, species: NDArray[np.int32], neighbours: Any, out: Matrix
+    ) -> tuple[Matrix, Matrix]:
+        """Write the site functions into ``out``; return them (N, K) and the baseline (N,)."""
+        geometry = _geometry(frame, species, neighbours)
+        self._rows.site_rows(*geometry, out)
+        baseline = np.zeros(len(species))
+        if self._core_repulsion is not None:
+            baseline = self._core_repulsion.evaluate(*geometry, forces=False)[0]
+        return out[:, : self._rows.n_columns], baseline
+
+
+def _geometry(frame: Frame, species: NDArray[np.int32], neighbours: Any) -> tuple[Any, ...]:
+    """What every kernel takes."""
+    positions = np.ascontiguousarray(frame.positions, dtype=np.float64)
+    cell = np.ascontiguousarray(frame.cell, dtype=np.float64)
+    return positions, cell, species, neighbours.first, neighbours.index, neighbours.shift

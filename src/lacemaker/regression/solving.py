@@ -21,7 +21,7 @@ from lacemaker.regression.restraint import calibrated
 from lacemaker.regression.solvers import BLR, Solver, parse_solver
 from lacemaker.regression.solvers.path_base import PathSolver
 from lacemaker.regression.triangular import TriangularSystem
-from lacemaker.regression.weights import Weights, check_weights, plain_weights, weight_of
+from lacemaker.regression.weights import ENERGY_KINDS, Weights, check_weights, plain_weights, weight_of
 from lacemaker.structures import WeightTable
 
 __all__ = ["solve"]
@@ -154,7 +154,8 @@ def _pose(
     given = np.zeros(len(system.elements)) if fitted else given_energies(e0, system.elements)
     one_body: OneBody | None = None
     blocks = []
-    for kind in system.kinds:
+    kinds = dict.fromkeys("energy" if kind in ENERGY_KINDS else kind for kind in system.kinds)
+    for kind in kinds:
         factor = system.merged(kind, table)
         if factor.n_rows == 0:
             continue

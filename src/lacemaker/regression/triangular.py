@@ -21,7 +21,7 @@ from numpy.typing import NDArray
 
 from lacemaker.errors import DataError
 from lacemaker.regression.factor import Factor, merge
-from lacemaker.regression.weights import KINDS, Weights, check_weights, weight_of
+from lacemaker.regression.weights import ENERGY_KINDS, KINDS, Weights, check_weights, weight_of
 
 __all__ = ["EVERY_FOLD", "REPORT_KINDS", "Group", "GroupKey", "TriangularSystem"]
 
@@ -29,7 +29,13 @@ Vector = NDArray[np.float64]
 
 EVERY_FOLD = -1  # the fold of rows that take part in every training set and no validation set
 
-REPORT_KINDS = {"energy": "energy_per_atom", "forces": "forces", "virial": "virial_per_atom"}
+REPORT_KINDS = {
+    "energy": "energy_per_atom",
+    "forces": "forces",
+    "virial": "virial_per_atom",
+    "force_constants": "force_constants",
+    "energies": "energies",
+}
 
 
 class GroupKey(NamedTuple):
@@ -184,8 +190,8 @@ class TriangularSystem:
     # --- what solvers and reports read ---
 
     def merged(self, kind: str, weights: Weights | None = None) -> Factor:
-        """Factor of all rows of one kind, each group multiplied by its weight."""
-        return self._merge([kind], weights)
+        """Factor of all rows of one kind, each group multiplied by its weight; site energies with "energy"."""
+        return self._merge(ENERGY_KINDS if kind == "energy" else [kind], weights)
 
     def weighted(self, weights: Weights | None = None) -> Factor:
         """Factor of all rows, each group multiplied by its weight (``weights`` overrides the defaults)."""
@@ -217,8 +223,9 @@ class TriangularSystem:
         Returns
         -------
         dict
-            ``[config_type][quantity]`` of shape (...): energy and virial in eV per atom, forces in eV/Å
-            (weighted by the frames' own multipliers where these differ).
+            ``[config_type][quantity]`` of shape (...): energy and virial in eV per atom, forces in eV/Å,
+            force constants in eV/Å², site energies in eV (weighted by the frames' own multipliers where
+            these differ).
         """
         squares = self.residuals(coefficients, e0)
         table: dict[str, dict[str, Vector]] = {}

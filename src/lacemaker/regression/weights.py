@@ -15,11 +15,22 @@ from lacemaker.errors import ConfigError
 from lacemaker.structures import WeightTable
 from lacemaker.structures import weights as structures
 
-__all__ = ["DEFAULT_WEIGHTS", "KINDS", "Weights", "check_weights", "plain_weights", "weight_of"]
+__all__ = [
+    "DEFAULT_WEIGHTS",
+    "ENERGY_KINDS",
+    "KINDS",
+    "Weights",
+    "check_weights",
+    "plain_weights",
+    "weight_of",
+]
 
 Weights = Mapping[str, Mapping[str, float]]
 
-KINDS = ("energy", "forces", "virial", "force_constants", "restraint")
+KINDS = ("energy", "forces", "virial", "force_constants", "energies", "restraint")
+
+ENERGY_KINDS = ("energy", "energies")
+"""Kinds with one-body columns: solvers see them as one block, so that E0 is eliminated from both at once."""
 
 DEFAULT_WEIGHTS: Mapping[str, float] = {**structures.DEFAULT_WEIGHTS, "restraint": 1.0}
 

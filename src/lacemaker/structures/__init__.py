@@ -5,6 +5,7 @@ Everything here is in eV and Å; the virial is -volume * stress with ASE's sign 
 
 from lacemaker.structures.checks import CheckReport, check_frames
 from lacemaker.structures.findings import Finding
+from lacemaker.structures.force_constants import ForceConstants
 from lacemaker.structures.frame import QUANTITIES, Frame
 from lacemaker.structures.frames import Frames
 from lacemaker.structures.labels import LabelTable
@@ -26,6 +27,7 @@ __all__ = [
     "QUANTITIES",
     "CheckReport",
     "Finding",
+    "ForceConstants",
     "Frame",
     "Frames",
     "LabelTable",

@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lacemaker.structures._messages import Notices, data_error
+from lacemaker.structures.force_constants import from_file
 from lacemaker.structures.frame import Frame
 from lacemaker.structures.geometry import cell_volume
 from lacemaker.structures.keys import Choice, value_of
@@ -36,7 +37,13 @@ def to_frame(
     energy = to_energy(given["energy"], keys["energy"], source) if "energy" in given else None
     forces = to_forces(given["forces"], keys["forces"], source, len(atoms)) if "forces" in given else None
     virial, virial_key = _virial(raw, given, keys, convention, forces, notices)
-    labels = {"energy": keys.get("energy"), "forces": keys.get("forces"), "virial": virial_key}
+    constants = energies = None
+    if "force_constants" in given:
+        constants = from_file(given["force_constants"], atoms.info, source, len(atoms))
+    if "energies" in given:
+        energies = np.asarray(given["energies"], dtype=np.float64)
+    labels = {q: keys.get(q) for q in ("energy", "forces", "force_constants", "energies")}
+    labels["virial"] = virial_key
     config_type, group, split = (raw.word(key) for key in words)
     return Frame(
         numbers=atoms.numbers,
@@ -46,6 +53,8 @@ def to_frame(
         energy=energy,
         forces=forces,
         virial=virial,
+        force_constants=constants,
+        energies=energies,
         config_type=config_type or "default",
         weights=frame_multipliers(atoms.info, source),
         source=source,

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from lacemaker.structures._messages import data_error
 from lacemaker.structures.elements import SYMBOLS
+from lacemaker.structures.force_constants import ForceConstants
 from lacemaker.structures.geometry import cell_volume, check_cell, is_isolated_name
 
 if TYPE_CHECKING:
@@ -20,7 +21,7 @@ if TYPE_CHECKING:
 
 __all__ = ["QUANTITIES", "Frame"]
 
-QUANTITIES = ("energy", "forces", "virial", "force_constants")
+QUANTITIES = ("energy", "forces", "virial", "force_constants", "energies")
 """Quantities a frame may be labelled with, in the order of their rows."""
 
 Array = NDArray[np.float64]
@@ -45,7 +46,8 @@ class Frame:
     forces : (n_atoms, 3) eV/Å or None
     virial : (6,) eV or None
         xx yy zz yz xz xy of W = -dE/d(strain) = -V·stress (ASE's stress): positive when compressed.
-    force_constants : (3 n_atoms, 3 n_atoms) eV/Å^2 or None
+    force_constants : ForceConstants, (3 n_atoms, 3 n_atoms) eV/Å^2 or None
+        Rows of the Hessian; a full matrix is turned into all its rows.
     config_type : str
         Group for weights and error tables.
     weights : mapping
@@ -58,6 +60,8 @@ class Frame:
         Frames of one group are relatives (say one trajectory), which splits keep together.
     split : str or None
         The part a data set's author assigned this frame to, e.g. ``"train"`` or ``"test"``.
+    energies : (n_atoms,) eV or None
+        Site energies, where the reference has them; they sum to the energy.
     label_keys : mapping
         The key each label was read from, by quantity.
 
@@ -74,7 +78,7 @@ class Frame:
     energy: float | None = None
     forces: Array | None = None
     virial: Array | None = None
-    force_constants: Array | None = None
+    force_constants: ForceConstants | None = None
     config_type: str = "default"
     weights: Mapping[str, float] = field(default_factory=dict)
     source: str = ""
@@ -82,6 +86,7 @@ class Frame:
     group: str | None = None
     split: str | None = None
     label_keys: Mapping[str, str] = field(default_factory=dict)
+    energies: Array | None = None
 
     def __post_init__(self) -> None:
         numbers = self._array("numbers", (None,), np.int64)
@@ -91,7 +96,8 @@ class Frame:
         self._array("pbc", (3,), np.bool_)
         self._array("forces", (n, 3))
         self._array("virial", (6,))
-        self._array("force_constants", (3 * n, 3 * n))
+        self._array("energies", (n,))
+        self._constants(n)
         self._array("force_weights", (n,))
         self._set("energy", None if self.energy is None else self._finite("energy", self.energy))
         self._set("weights", MappingProxyType({k: float(v) for k, v in self.weights.items()}))
@@ -137,6 +143,19 @@ class Frame:
         array.flags.writeable = False
         self._set(name, array)
         return array
+
+    def _constants(self, n: int) -> None:
+        given = self.force_constants
+        if given is None:
+            return
+        constants = given if isinstance(given, ForceConstants) else ForceConstants.full(given)
+        if constants.values.shape[1] != n:
+            raise data_error(
+                f"{self._where()}force_constants has the wrong shape",
+                f"rows of {constants.values.shape[1]} atoms for a structure of {n}",
+                "give one block of three columns per displaced atom and direction",
+            )
+        self._set("force_constants", constants)
 
     def _check_numbers(self) -> None:
         numbers = self.numbers
@@ -196,10 +215,14 @@ class Frame:
         """
         digest = hashlib.sha256(b"lacemaker frame 1")
         for name in ("numbers", "positions", "cell", "pbc", "energy", "forces", "virial",
-                     "force_constants", "force_weights"):  # fmt: skip
+                     "force_constants", "force_weights", "energies"):  # fmt: skip
             value = getattr(self, name)
+            if name == "energies" and value is None:
+                continue  # frames without them keep the digest they always had
             digest.update(f"|{name}:".encode())
-            if value is not None:
+            if isinstance(value, ForceConstants):
+                digest.update(value.tobytes())
+            elif value is not None:
                 array = np.asarray(value)
                 # adding zero turns -0.0 into 0.0, which mean the same
                 digest.update(np.asarray(array + 0 if array.dtype.kind == "f" else array).tobytes())

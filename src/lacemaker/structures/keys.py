@@ -21,8 +21,11 @@ _NAMES = {
     "forces": ("forces", "force"),
     "virial": ("virial", "virials"),
     "stress": ("stress",),
+    "force_constants": ("force_constants",),
+    "energies": ("energies",),
 }
-_PER_ATOM = {"forces"}
+_PER_ATOM = {"forces", "force_constants", "energies"}
+_NAMED_ONLY = {"energies"}  # calculators store site energies unasked: used where the user names their key
 _STRUCTURE = {"numbers", "positions", "initial_magmoms", "initial_charges", "masses", "tags", "momenta"}
 
 
@@ -34,6 +37,8 @@ class KeyPolicy:
     forces: str | None = None
     stress: str | None = None
     virial: str | None = None
+    force_constants: str | None = None
+    energies: str | None = None
     prefix: str | None = None
 
     def candidates(self, quantity: str) -> list[tuple[int, str]]:
@@ -41,6 +46,8 @@ class KeyPolicy:
         named = getattr(self, quantity)
         if named is not None:
             return [(0, named)]
+        if quantity in _NAMED_ONLY:
+            return []
         prefixes = ["REF_", *([self.prefix] if self.prefix else []), ""]
         return [(tier, p + name) for tier, p in enumerate(prefixes, 1) for name in _NAMES[quantity]]
 
@@ -160,7 +167,8 @@ def _also(quantity: str) -> tuple[str, ...]:
 
 
 def _hints(looked: list[str], quantity: str, present: Counter[str]) -> list[str]:
-    stems = {"energy": ("energ",), "forces": ("forc",), "virial": ("viria", "stress")}[quantity]
+    stems = {"energy": ("energ",), "forces": ("forc",), "virial": ("viria", "stress"),
+             "force_constants": ("force_c", "hess"), "energies": ("energies",)}[quantity]  # fmt: skip
     similar = [k for k in present if any(stem in k.lower() for stem in stems)]
     near = [hit for key in looked for hit in close_names(key, present)]
     return list(dict.fromkeys([*near, *similar]))

@@ -10,7 +10,7 @@ from typing import Any
 from lacemaker.structures._messages import Notices, data_error, warn
 from lacemaker.structures.convert import to_frame
 from lacemaker.structures.files import IN_MEMORY, expand, parts, raw_from_atoms, raw_from_file
-from lacemaker.structures.frame import Frame
+from lacemaker.structures.frame import QUANTITIES, Frame
 from lacemaker.structures.frames import Frames
 from lacemaker.structures.geometry import closest_pair, name_pair
 from lacemaker.structures.keys import KeyPolicy, choose, not_found, results_of
@@ -30,6 +30,8 @@ def read(
     forces_key: str | None = None,
     stress_key: str | None = None,
     virial_key: str | None = None,
+    force_constants_key: str | None = None,
+    energies_key: str | None = None,
     prefix: str | None = None,
     require: Sequence[str] = ("energy", "forces"),
     config_type_key: str = "config_type",
@@ -45,20 +47,22 @@ def read(
     """Read labelled structures.
 
     Labels are looked for under ``REF_energy``, ``REF_forces``, ``REF_virial``, ``REF_stress``; then under
-    the same names with `prefix`; then under the plain names, among them a calculator's stored results. The
-    choice is made per file; ``print(frames.labels)`` shows it. A frame may lack any label.
+    the same names with `prefix`; then under the plain names, among them a calculator's stored results.
+    Force constants (`lacemaker.structures.force_constants`) are looked for in the same way, site energies
+    only under `energies_key`. The choice is made per file; ``print(frames.labels)`` shows it. A frame may
+    lack any label.
 
     Parameters
     ----------
     source : path, pattern, ase.Atoms, Frame, or a list of these
         Any format ASE reads, extended XYZ also compressed (.xz, .gz, .bz2). Patterns: ``"data/*.xyz"``.
-    energy_key, forces_key, stress_key, virial_key : str, optional
+    energy_key, forces_key, stress_key, virial_key, force_constants_key, energies_key : str, optional
         Exact keys, instead of the search above.
     prefix : str, optional
         E.g. ``"dft_"`` for ``dft_energy`` and ``dft_forces``.
     require : sequence of str
-        Quantities (``energy``, ``forces``, ``virial``) that at least one frame must have. A stress counts
-        as a virial.
+        Quantities (``energy``, ``forces``, ``virial``, ``force_constants``, ``energies``) that at least one
+        frame must have. A stress counts as a virial.
     config_type_key, group_key, split_key : str
         Keys of the frame's group for weights and error tables, of relatives that splits keep together, and
         of the part (train, test) that the data's author chose.
@@ -82,7 +86,9 @@ def read(
         On files that cannot be read, a required quantity that no frame has, labels that are not finite or
         contradict each other, atoms on top of each other, cells without volume; with file, frame and line.
     """
-    policy = KeyPolicy(energy_key, forces_key, stress_key, virial_key, prefix)
+    policy = KeyPolicy(
+        energy_key, forces_key, stress_key, virial_key, force_constants_key, energies_key, prefix
+    )
     stress = StressConvention(stress_unit, stress_sign, voigt_order)
     wanted = _required(require)
     ready, raw = _gather(source, index, format)
@@ -107,9 +113,9 @@ def _required(require: Sequence[str]) -> list[str]:
     names = [require] if isinstance(require, str) else list(require)
     wanted = ["virial" if name == "stress" else name for name in names]
     for name in wanted:
-        if name not in ("energy", "forces", "virial"):
+        if name not in QUANTITIES:
             raise data_error(
-                "unknown quantity in require", repr(name), "choose from energy, forces, virial (or stress)"
+                "unknown quantity in require", repr(name), f"choose from {', '.join(QUANTITIES)} (or stress)"
             )
     return wanted
 
@@ -180,5 +186,6 @@ def _check_found(
 
 
 def _named(policy: KeyPolicy) -> list[str]:
-    named = {"energy": policy.energy, "forces": policy.forces, "virial": policy.virial or policy.stress}
+    named = {q: getattr(policy, q) for q in QUANTITIES}
+    named["virial"] = policy.virial or policy.stress
     return [quantity for quantity, key in named.items() if key is not None]

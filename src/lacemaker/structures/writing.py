@@ -16,6 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lacemaker.structures._messages import data_error
+from lacemaker.structures.force_constants import to_file
 from lacemaker.structures.frame import Frame
 
 __all__ = ["frame_arrays", "frame_info", "write"]
@@ -74,6 +75,8 @@ def frame_info(frame: Frame) -> dict[str, Any]:
         info["REF_energy"] = frame.energy
     if frame.virial is not None:
         info["REF_virial"] = frame.virial[_FULL]
+    if frame.force_constants is not None:
+        info.update(to_file(frame.force_constants)[0])
     info["config_type"] = frame.config_type
     for key, value in (("group", frame.group), ("split", frame.split)):
         if value is not None:
@@ -87,6 +90,10 @@ def frame_arrays(frame: Frame) -> dict[str, NDArray[np.float64]]:
     arrays = {}
     if frame.forces is not None:
         arrays["REF_forces"] = frame.forces
+    if frame.force_constants is not None:
+        arrays["REF_force_constants"] = to_file(frame.force_constants)[1]
+    if frame.energies is not None:
+        arrays["REF_energies"] = frame.energies
     if frame.force_weights is not None:
         arrays["force_weights"] = frame.force_weights
     return arrays

@@ -1,0 +1,97 @@
+"""Rows of one frame from all its labels: those of one design, force constants, and site energies.
+
+Force constants are linear in the coefficients like all else::
+
+    Φ_k = -Σ_s w_s F_k(x_s),    e.g. -[F_k(x + h e) - F_k(x - h e)] / 2h
+
+with F_k the force rows of basis function k at the displaced positions: the very difference that a reference
+of finite displacements takes, so that nothing is lost to truncation. A row block costs two designs; for
+labels that are derivatives (h = 0) a fourth-order difference of four designs agrees with the analytic
+Hessian of the evaluator to about 1e-7 of its largest element.
+"""
+
+from collections.abc import Iterator
+from dataclasses import replace
+
+import numpy as np
+from numpy.typing import NDArray
+
+from lacemaker.errors import DataError
+from lacemaker.regression.rows import RowBlock, RowSource, row_blocks
+from lacemaker.structures import Frame, row_multipliers
+
+__all__ = ["force_constant_design", "frame_blocks"]
+
+Matrix = NDArray[np.float64]
+
+
+def frame_blocks(source: RowSource, frame: Frame) -> Iterator[RowBlock]:
+    """Scaled rows of every label of a frame.
+
+    Raises
+    ------
+    DataError
+        If a row is not finite, or the source has no rows of site energies.
+    """
+    if any(frame.has(quantity) for quantity in ("energy", "forces", "virial")):
+        yield from row_blocks(frame, source.design(frame), source.elements)
+    multipliers = row_multipliers(frame)
+    if frame.force_constants is not None:
+        scale = float(np.asarray(multipliers["force_constants"]))
+        for row in range(len(frame.force_constants)):
+            matrix, baseline = force_constant_design(source, frame, row)
+            target = frame.force_constants.values[row].ravel() - baseline
+            yield _block("force_constants", frame, source, matrix, target, scale)
+    if frame.energies is not None:
+        scale = float(np.asarray(multipliers["energies"]))
+        matrix, baseline = _site_design(source, frame)
+        yield _block("energies", frame, source, matrix, frame.energies - baseline, scale)
+
+
+def force_constant_design(source: RowSource, frame: Frame, row: int) -> tuple[Matrix, Matrix]:
+    """Rows (3 n_atoms, K) of one force-constant label, 1/Å², and the baseline (3 n_atoms,) eV/Å²."""
+    constants = frame.force_constants
+    if constants is None:
+        raise DataError(
+            f"{frame.source or 'A structure'}: no force constants. Found no such label. Give the frame one."
+        )
+    forces = slice(1, 1 + 3 * len(frame.numbers))
+    matrix = baseline = np.zeros(0)
+    bare = replace(frame, energy=None, forces=None, virial=None, force_constants=None, energies=None)
+    for k, (weight, positions) in enumerate(constants.geometries(row, frame.positions)):
+        design = source.design(replace(bare, positions=positions))
+        if k == 0:
+            matrix, baseline = -weight * design.rows[forces], -weight * design.baseline[forces]
+        else:
+            matrix -= weight * design.rows[forces]
+            baseline -= weight * design.baseline[forces]
+    return matrix, baseline
+
+
+def _site_design(source: RowSource, frame: Frame) -> tuple[Matrix, Matrix]:
+    if not hasattr(source, "site_design"):
+        raise DataError(
+            f"{frame.source or 'A structure'}: site energies cannot be fitted with these rows. Found a row "
+            f"source {type(source).__name__} without site_design. Leave the label out."
+        )
+    matrix, baseline = source.site_design(frame)
+    return matrix, baseline
+
+
+def _block(
+    kind: str, frame: Frame, source: RowSource, matrix: Matrix, target: Matrix, scale: float
+) -> RowBlock:
+    if not np.isfinite(matrix.sum() + target.sum()):
+        raise DataError(
+            f"{frame.source or 'A structure'}: its {kind} rows hold NaN or infinite numbers. This happens "
+            "when two atoms lie on top of each other. Remove the structure; `lace check` finds such atoms."
+        )
+    one_body = np.zeros((len(target), len(source.elements)))
+    if kind == "energies":
+        symbols = frame.symbols
+        for k, element in enumerate(source.elements):
+            one_body[:, k] = [symbol == element for symbol in symbols]
+    if scale == 0.0:
+        one_body, matrix, target = one_body[:0], matrix[:0], target[:0]
+    square_sum = scale * scale * len(target)
+    return RowBlock(kind, scale * one_body, scale * matrix, scale * target[:, None], square_sum)
