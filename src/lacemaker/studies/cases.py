@@ -102,7 +102,7 @@ def _equilibrium(path: str) -> Any:
     return load_equilibrium(Path(path))
 
 
-def fit_case(laboratory: Laboratory, case: Case, weights: dict[str, dict[str, float]] | None = None) -> Any:
+def fit_case(laboratory: Laboratory, case: Case) -> Any:
     """Solve the study's triangular system with the case's weights and columns; no row is made again."""
     from lacemaker.regression import solve
 
@@ -110,9 +110,8 @@ def fit_case(laboratory: Laboratory, case: Case, weights: dict[str, dict[str, fl
     path = Path(laboratory.folder) / "system.safetensors"
     system = _system(str(path), path.stat().st_mtime)
     kept = {core_name(case.size), STRAINED, FORCE_CONSTANTS}
-    table = weights or Observations.parse(case.observations).weights(
-        config.sizes, config.weights, config.bulk.displacement
-    )
+    base = config.weights.balanced(case.size)
+    table = Observations.parse(case.observations).weights(config.sizes, base)
     chosen = system.select(lambda key: key.config_type in kept)
     chosen = chosen.restrict(laboratory.columns[case.degree])
     with warnings.catch_warnings():
@@ -157,7 +156,7 @@ def _measure(laboratory: Laboratory, case: Case, fit: Any) -> dict[str, Any]:
     calculator = Calculator(potential)
     radius = 0.5 * case.size * crystal.lattice_constant
     lattice = lattice_errors(
-        potential, calculator, laboratory.lattice, crystal, config.bulk.strain, config.bulk.displacement
+        potential, calculator, laboratory.lattice, crystal, config.bulk.strain
     )
     defects = {
         name: defect_errors(calculator, _equilibrium(path), crystal, config.test, radius, crystal.energy)

@@ -55,8 +55,23 @@ class WeightsConfig(Section):
     forces: NonNegative = 1.0
     virial: NonNegative = Field(default=10.0, description="Of a virial divided by √N.")
     force_constants: NonNegative = Field(
-        default=0.1, description="Of a force constant in eV/Å²; forces of a ± pair get w/(√2 h)."
+        default=0.1,
+        description="Of a force constant in eV/Å²; a ± pair fitted as plain forces would need w/(√2 h).",
     )
+    balance: bool = Field(
+        default=False,
+        description="Scale virial and force_constants by L^(-3/2), L being the training cell's edge in cells.",
+    )
+
+    def balanced(self, size: int) -> WeightsConfig:
+        """The weights for training cells of `size`³ conventional cells.
+
+        The bound on the geometry error is ε^F + (ε^FC + ε^V) L^(-3/2): the larger the training cell, the less
+        of the field is left to force constants and virials.
+        """
+        factor = float(size) ** -1.5 if self.balance else 1.0
+        changes = {name: factor * getattr(self, name) for name in ("virial", "force_constants")}
+        return self.model_copy(update=changes)
 
 
 class TestConfig(Section):

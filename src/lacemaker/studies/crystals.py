@@ -15,7 +15,7 @@ from lacemaker.errors import ConfigError
 if TYPE_CHECKING:
     from ase import Atoms
 
-__all__ = ["Crystal", "displaced_pairs", "make_crystal", "strained_cells"]
+__all__ = ["Crystal", "displaced_pairs", "irreducible_displacements", "make_crystal", "strained_cells"]
 
 
 @dataclass(frozen=True, eq=False)
@@ -107,13 +107,9 @@ def strained_cells(cell: Atoms, strain: float) -> list[Atoms]:
 
 
 def displaced_pairs(supercell: Atoms, step: float) -> list[tuple[Atoms, Atoms]]:
-    """±`step` displacements (Å) of the symmetry-inequivalent atoms and directions of a supercell.
-
-    With phonopy the irreducible list (one displacement for diamond, bcc and fcc); without it every direction
-    of the first atom of each element.
-    """
+    """±`step` displacements (Å) of :func:`irreducible_displacements`."""
     moves = []
-    for atom, direction in _irreducible(supercell):
+    for atom, direction in irreducible_displacements(supercell):
         pair = []
         for sign in (1.0, -1.0):
             moved = supercell.copy()
@@ -123,7 +119,12 @@ def displaced_pairs(supercell: Atoms, step: float) -> list[tuple[Atoms, Atoms]]:
     return moves
 
 
-def _irreducible(supercell: Atoms) -> list[tuple[int, np.ndarray]]:
+def irreducible_displacements(supercell: Atoms) -> list[tuple[int, np.ndarray]]:
+    """Symmetry-inequivalent atoms and directions whose force constants give all others.
+
+    With phonopy the irreducible list (one displacement for diamond, bcc and fcc); without it every direction
+    of the first atom of each element.
+    """
     try:
         from phonopy import Phonopy
         from phonopy.structure.atoms import PhonopyAtoms

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -26,52 +27,61 @@ __all__ = ["defect_errors", "force_constant_error", "lattice_errors", "virial_er
 
 
 def lattice_errors(
-    potential: Any, calculator: Any, frames: Sequence[Frame], crystal: Crystal, strain: float, step: float
+    potential: Any, calculator: Any, frames: Sequence[Frame], crystal: Crystal, strain: float
 ) -> dict[str, float | bool]:
     """Errors of the perfect lattice; see :func:`force_constant_error`, :func:`virial_errors`.
 
     ``lattice_constant_A`` is the error Δa₀ of zero pressure (searched within 5 %; ``lattice_found`` tells
     whether there is one).
     """
-    pairs = [frame for frame in frames if frame.config_type == FORCE_CONSTANTS]
+    constants = [frame for frame in frames if frame.config_type == FORCE_CONSTANTS]
     strained = [frame for frame in frames if frame.config_type == STRAINED]
     try:
         scale, found = equilibrium_scale(calculator, crystal.cell, bound=BOUND)
     except EvaluationError:
         scale, found = 1.0 + BOUND, False
     return {
-        **force_constant_error(potential, pairs, step),
+        **force_constant_error(potential, constants),
         **virial_errors(potential, strained, strain),
         "lattice_constant_A": crystal.lattice_constant * (scale - 1.0),
         "lattice_found": found,
     }
 
 
-def force_constant_error(potential: Any, pairs: Sequence[Frame], step: float) -> dict[str, float]:
-    """Relative error of ± difference force constants, plain and weighted by distance squared.
+def force_constant_error(potential: Any, frames: Sequence[Frame]) -> dict[str, float]:
+    """Relative error of labelled force constants, plain and weighted by distance squared.
 
-    The second, ‖ |ρ|² ΔH(ρ) ‖ / ‖ |ρ|² H(ρ) ‖, is the error relative to |k|², which elastic fields feel.
+    The second, ‖ |ρ|² ΔH(ρ) ‖ / ‖ |ρ|² H(ρ) ‖, is the error relative to |k|², which elastic fields feel. The
+    same as :func:`lacemaker.analysis.force_constant_errors`, from labels instead of a reference calculator.
     """
-    plain, weighted = [0.0, 0.0], [0.0, 0.0]
-    for plus, minus in zip(pairs[::2], pairs[1::2], strict=True):
-        exact = (minus.forces - plus.forces) / (2.0 * step)
-        model = (potential.predict(minus).forces - potential.predict(plus).forces) / (2.0 * step)
-        squares = _distances(plus, minus)[:, None] ** 2
-        for k, array in enumerate((model - exact, exact)):
-            plain[k] += float((array**2).sum())
-            weighted[k] += float(((squares * array) ** 2).sum())
+    plain, weighted = np.zeros(2), np.zeros(2)
+    for frame in frames:
+        constants = frame.force_constants
+        for row in range(len(constants)):
+            exact = constants.values[row]
+            model = -sum(
+                weight * potential.predict(frame_at(frame, positions)).forces
+                for weight, positions in constants.geometries(row, frame.positions)
+            )
+            squares = _distances(frame, int(constants.atoms[row]))[:, None] ** 2
+            for k, array in enumerate((model - exact, exact)):
+                plain[k] += (array**2).sum()
+                weighted[k] += ((squares * array) ** 2).sum()
     return {
-        "force_constants_relative": (plain[0] / plain[1]) ** 0.5,
-        "force_constants_long_range": (weighted[0] / weighted[1]) ** 0.5,
+        "force_constants_relative": float(np.sqrt(plain[0] / plain[1])),
+        "force_constants_long_range": float(np.sqrt(weighted[0] / weighted[1])),
     }
 
 
-def _distances(plus: Frame, minus: Frame) -> np.ndarray:
+def frame_at(frame: Frame, positions: np.ndarray) -> Frame:
+    """The unlabelled structure at other positions."""
+    return replace(frame, positions=positions, force_constants=None)
+
+
+def _distances(frame: Frame, atom: int) -> np.ndarray:
     from ase.geometry import find_mic
 
-    moved = int(np.argmax(np.linalg.norm(plus.positions - minus.positions, axis=1)))
-    middle = 0.5 * (plus.positions + minus.positions)
-    return find_mic(middle - middle[moved], plus.cell, plus.pbc)[1]
+    return find_mic(frame.positions - frame.positions[atom], frame.cell, frame.pbc)[1]
 
 
 def virial_errors(potential: Any, strained: Sequence[Frame], strain: float) -> dict[str, float]:

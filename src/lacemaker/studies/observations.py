@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from typing import Any, NamedTuple
 
 __all__ = ["FORCE_CONSTANTS", "STRAINED", "Observations", "core_name"]
@@ -44,14 +43,10 @@ class Observations(NamedTuple):
             raise ValueError(f"observations {text!r}: at least E or F is needed, such as EF+FC+V")
         return Observations("E" in found, "F" in found, "FC" in found, "V" in found)
 
-    def weights(
-        self, sizes: tuple[int, ...], base: Any, displacement: float
-    ) -> dict[str, dict[str, float]]:
+    def weights(self, sizes: tuple[int, ...], base: Any) -> dict[str, dict[str, float]]:
         """Row weights by config type.
 
-        A ± pair of force rows of weight w is a row of force constants (their difference over 2h) of weight
-        √2 h w and a row of the mean force, so that w = w_FC/(√2 h). Strained cells bring their forces along:
-        these tie the internal strain of crystals with a basis.
+        Strained cells bring their forces along: these tie the internal strain of crystals with a basis.
         """
         nothing = {"energy": 0.0, "forces": 0.0, "virial": 0.0}
         core = {
@@ -64,7 +59,6 @@ class Observations(NamedTuple):
             "virial": base.virial * self.virial,
             "forces": base.forces * self.virial,
         }
-        pair = base.force_constants / (math.sqrt(2.0) * displacement)
-        constants = {**nothing, "forces": pair * self.force_constants}
+        constants = {**nothing, "force_constants": base.force_constants * self.force_constants}
         table = {core_name(size): dict(core) for size in sizes}
         return {**table, STRAINED: strained, FORCE_CONSTANTS: constants}

@@ -17,7 +17,7 @@ from lacemaker.studies.equilibria import load_equilibrium, relax_reference, stru
 from lacemaker.studies.observations import core_name
 from lacemaker.studies.quiet import quiet
 from lacemaker.studies.references import Reference, make_reference
-from lacemaker.studies.training import core_samples, label, lattice_samples
+from lacemaker.studies.training import core_samples, label, lattice_samples, with_force_constants
 from lacemaker.workflow.outputs import output_folder
 from lacemaker.workflow.progress import Progress, SilentProgress, StageTimer
 
@@ -117,6 +117,7 @@ def prepare(config: StudyConfig, timer: Any) -> tuple[Laboratory, Reference, dic
     lattice = lattice_samples(crystal, config)
     with timer.stage("reference labels", "structures") as advance, quiet():
         frames = label(structures + lattice, reference, work / "labels", advance)
+    frames = with_force_constants(frames, crystal.supercell(config.bulk.size), config.bulk.displacement)
     basis, columns = _bases(config, frames)
     _assemble(basis, frames, work, timer)
     equilibria = tuple((name, str(files[name, config.test.size])) for name in config.defects)

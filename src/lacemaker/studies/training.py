@@ -15,9 +15,15 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from lacemaker.structures import Frame
-from lacemaker.studies.crystals import Crystal, displaced_pairs, strained_cells
+from lacemaker.structures.force_constants import ForceConstants
+from lacemaker.studies.crystals import (
+    Crystal,
+    displaced_pairs,
+    irreducible_displacements,
+    strained_cells,
+)
 from lacemaker.studies.equilibria import structure_key
-from lacemaker.studies.observations import FORCE_CONSTANTS, STRAINED, core_name
+from lacemaker.studies.observations import FORCE_CONSTANTS, STRAINED
 
 if TYPE_CHECKING:
     from ase import Atoms
@@ -25,7 +31,7 @@ if TYPE_CHECKING:
     from lacemaker.studies.config import StudyConfig
     from lacemaker.studies.references import Reference
 
-__all__ = ["core_samples", "lattice_samples", "label"]
+__all__ = ["core_samples", "label", "lattice_samples", "with_force_constants"]
 
 Advance = Callable[[int, int], None]
 
@@ -53,6 +59,26 @@ def lattice_samples(crystal: Crystal, config: StudyConfig) -> list[tuple[str, At
     strained = [(STRAINED, atoms) for atoms in strained_cells(crystal.cell, config.bulk.strain)]
     pairs = displaced_pairs(crystal.supercell(config.bulk.size), config.bulk.displacement)
     return strained + [(FORCE_CONSTANTS, atoms) for pair in pairs for atoms in pair]
+
+
+def with_force_constants(frames: Sequence[Frame], supercell: Atoms, step: float) -> list[Frame]:
+    """Frames as they are, but each ± pair as one perfect supercell with the label ``force_constants``.
+
+    The fit forms the same central difference of its basis functions, so that the label's truncation error
+    cancels.
+    """
+    pairs = [frame for frame in frames if frame.config_type == FORCE_CONSTANTS]
+    found = [frame for frame in frames if frame.config_type != FORCE_CONSTANTS]
+    moves = irreducible_displacements(supercell)
+    for (atom, direction), plus, minus in zip(moves, pairs[::2], pairs[1::2], strict=True):
+        constants = ForceConstants.from_forces(atom, direction, step, plus.forces, minus.forces)
+        found.append(
+            Frame(
+                numbers=supercell.numbers, positions=supercell.positions, cell=supercell.cell.array,
+                pbc=supercell.pbc, force_constants=constants, config_type=FORCE_CONSTANTS,
+            )  # fmt: skip
+        )
+    return found
 
 
 def label(
@@ -93,7 +119,3 @@ def _compute(atoms: Atoms, reference: Reference, path: Path, wants_virial: bool)
         np.savez(file, **found)
     os.replace(temporary, path)
 
-
-def core_types(sizes: Sequence[int]) -> tuple[str, ...]:
-    """Config types of the defect cells."""
-    return tuple(core_name(size) for size in sizes)
