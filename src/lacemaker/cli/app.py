@@ -28,6 +28,7 @@ from lacemaker.cli import (
     path,
     report,
     study,
+    suggest,
     train,
     validate,
 )
@@ -59,6 +60,7 @@ for verb in (
     report.report,
     bench.bench,
     validate.validate,
+    suggest.suggest,
 ):
     app.command()(verb)
 app.add_typer(lammps.lammps)

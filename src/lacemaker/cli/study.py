@@ -78,3 +78,58 @@ def _finish(result: StudyResult) -> None:
     for item in verdict:
         print(f"[{item.level}] {item.text}")
     print(f"\nresults in {result.folder}: study.html, study.json, cases.csv")
+
+
+@study.command()
+def slopes(
+    config: Annotated[Path, typer.Argument(help="YAML file; see docs/defect_study.md. May be empty.")],
+    output: Annotated[Path | None, typer.Option("--output", "-o", help="Folder for the results.")] = None,
+) -> None:
+    """How fast the reference's own defects converge with the radius of a clamped ball; writes slopes.html."""
+    from lacemaker.cli.progress import progress_for
+    from lacemaker.report.study_page import slopes_page
+    from lacemaker.studies.clusters import ball_convergence, slopes_config
+    from lacemaker.workflow.outputs import output_folder, versions, write_json, write_text
+
+    settings = slopes_config(config)
+    if output is not None:
+        settings = settings.model_copy(update={"output": str(output.absolute())})
+    folder = output_folder(settings.output)
+    found = ball_convergence(settings, progress=progress_for())
+    write_json(folder / "slopes.json", {"versions": versions(), "balls": [one.to_dict() for one in found]})
+    write_text(folder / "slopes.html", slopes_page(found, settings.reference.kind))
+    for one in found:
+        print(one)
+    print(f"\nresults in {folder}: slopes.html, slopes.json")
+
+
+@study.command()
+def model(
+    potential: Annotated[Path, typer.Argument(help="A .lace file.")],
+    config: Annotated[Path, typer.Argument(help="YAML file: reference, crystal, defects, sizes.")],
+    output: Annotated[Path | None, typer.Option("--output", "-o", help="Folder for the results.")] = None,
+) -> None:
+    """Measure one fitted potential on a crystal and its defects; writes generalisation.json."""
+    from lacemaker.cli.progress import progress_for
+    from lacemaker.potential import Potential
+    from lacemaker.studies.config import study_config
+    from lacemaker.studies.generalisation import generalisation_report
+    from lacemaker.studies.references import make_reference
+    from lacemaker.workflow.outputs import output_folder, versions, write_json
+
+    settings = study_config(config)
+    folder = output_folder(settings.output if output is None else output)
+    given = settings.reference
+    report = generalisation_report(
+        Potential.load(potential),
+        make_reference(given.kind, file=given.file, arguments=given.arguments),
+        settings.crystal.structure,
+        settings.defects,
+        element=settings.crystal.element,
+        sizes=settings.sizes[-2:],
+        folder=folder / "work" / "equilibria",
+        progress=progress_for(),
+    )
+    write_json(folder / "generalisation.json", {"versions": versions(), **report.to_dict()})
+    print(report)
+    print(f"\nresults in {folder}: generalisation.json")

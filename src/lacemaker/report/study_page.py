@@ -26,12 +26,14 @@ from lacemaker.studies.results import estimator_accuracy, rows_of, slopes_of
 from lacemaker.studies.text import NO_GEOMETRY
 
 if TYPE_CHECKING:
+    from lacemaker.studies.clusters import BallConvergence
     from lacemaker.studies.run import StudyResult
     from lacemaker.studies.verdict import Judgement
 
-__all__ = ["study_page"]
+__all__ = ["slopes_page", "study_page"]
 
 Row = Mapping[str, Any]
+_SIZE = "training cell L (cells)"
 WIDEST = 2.0  # half-width of a slope from which its confidence band is not worth drawing
 
 
@@ -43,7 +45,7 @@ def study_page(
     sections = [
         Section("verdict", "Verdict", "", [AdviceList([Advice(v.level, v.text) for v in verdict])]),
         *extra,
-        Section("knobs", "Geometry error against size and accuracy", _KNOBS, [FigureRow(_knob_figures(rows))]),
+        Section("knobs", "Geometry against size and accuracy", _KNOBS, [FigureRow(_knob_figures(rows))]),
         Section("estimator", "The error foretold", _ESTIMATOR, [FigureRow(_estimator_figures(rows, result))]),
         Section("lattice", "Lattice errors", _LATTICE, [FigureRow(_lattice_figures(rows))]),
         Section("table", "All fits", _TABLE, [_table(rows)]),
@@ -65,7 +67,8 @@ def study_page(
 
 _KNOBS = (
     "‖D(ũ-ū)‖ over nearest neighbours after relaxing the test cell with each model, from the reference's "
-    "equilibrium. Dashed: fitted power laws, between thin lines of 95 % confidence; hover a point for its case. Fits that do not converge are missing."
+    "equilibrium. Dashed: fitted power laws, between thin lines of 95 % confidence; hover a point for its "
+    "case. Fits that do not converge are missing."
 )
 _ESTIMATOR = (
     "Predicted without relaxation from the model's forces F̃ at the reference equilibrium: ‖D H̃⁻¹F̃‖. On the "
@@ -73,8 +76,9 @@ _ESTIMATOR = (
 )
 _LATTICE = "Force constants and virials of the perfect lattice, and the error of its lattice constant."
 _TABLE = (
-    "ε^F: training cells, RMSE. ε^FC: relative. ε^V: strained cells, RMSE. Geometry and energy errors: relaxed "
-    "test cell; NOTCONV: no equilibrium found; ELSEWHERE: one of another structure. ≥ : no zero pressure within 5 %."
+    "ε^F: training cells, RMSE. ε^FC: relative. ε^V: strained cells, RMSE. Geometry and energy "
+    "errors: relaxed test cell; NOTCONV: no equilibrium found; ELSEWHERE: one of another structure. "
+    "≥ : no zero pressure within 5 %."
 )
 
 
@@ -138,7 +142,7 @@ def _knob_figures(rows: Sequence[Row]) -> list[Figure]:
     return [
         Figure(
             "Size knob",
-            _scatter(by_size, "size", "geometry_A", "training cell L (cells)", "‖D(ũ-ū)‖ (Å)", slopes["size"]),
+            _scatter(by_size, "size", "geometry_A", _SIZE, "‖D(ũ-ū)‖ (Å)", slopes["size"]),
         ),
         Figure(
             f"Accuracy knob, L = {top}",
@@ -149,7 +153,7 @@ def _knob_figures(rows: Sequence[Row]) -> list[Figure]:
         Figure(
             "Formation energy",
             _scatter(
-                by_size, "size", "formation_energy_error_eV", "training cell L (cells)", "|ΔE_f| (eV)", None
+                by_size, "size", "formation_energy_error_eV", _SIZE, "|ΔE_f| (eV)", None
             ),
         ),
     ]
@@ -216,7 +220,7 @@ def _lattice_figures(rows: Sequence[Row]) -> list[Figure]:
         ("lattice_constant_error_A", "|Δa₀| (Å)", "Lattice constant"),
     )
     return [
-        Figure(title, _scatter(by_size, "size", key, "training cell L (cells)", label, None))
+        Figure(title, _scatter(by_size, "size", key, _SIZE, label, None))
         for key, label, title in wanted
     ]
 
@@ -269,3 +273,36 @@ def _setup(result: StudyResult) -> Text:
         if isinstance(value, str):
             data[section][key] = value.rsplit("/", 1)[-1]
     return Text("configuration", dump_yaml(data))
+
+
+def slopes_page(found: Sequence[BallConvergence], reference: str) -> str:
+    """The page of `lace study slopes`."""
+    sections = []
+    for one in found:
+        figures = []
+        labels = {"two_norm": "‖D(u_R-u_∞)‖₂ (Å)", "maximum": "largest (Å)", "energy": "energy (eV)"}
+        for name, slope in one.slopes().items():
+            values = np.abs(getattr(one, name))
+            chart = Chart(
+                logarithmic(one.radii), logarithmic(values), x_label="R (nearest-neighbour distances)",
+                y_label=labels[name], width=400, height=310,
+            )  # fmt: skip
+            if slope is not None:
+                ends = np.geomspace(one.radii[0], one.radii[-1], 20)
+                chart.line(ends, slope.line(ends), dashed=True)
+                for edge in slope.band(ends):
+                    chart.line(ends, edge)
+            titles = [f"R = {r:g}: {v:.2e}" for r, v in zip(one.radii, values, strict=True)]
+            chart.points(one.radii, values, label=f"slope {slope}", radius=3.5, titles=titles)
+            figures.append(Figure(labels[name], chart.render()))
+        lead = f"{one.n_atoms} atoms; largest force left {one.largest_force:.1e} eV/Å. Thin lines: 95 % band."
+        sections.append(Section(one.defect, one.defect, lead, [FigureRow(figures)]))
+    return render(
+        Page(
+            title="Convergence of clamped balls",
+            lead=f"Reference {reference}. Expected for a point defect: slopes -3/2, -3 and -3.",
+            version=lacemaker.__version__,
+            sections=sections,
+            footer=f"Made by lacemaker {lacemaker.__version__}. This page is complete; it loads nothing.",
+        )
+    )

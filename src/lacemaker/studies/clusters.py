@@ -1,8 +1,8 @@
 """How fast a reference's own defect converges with the size of the domain: clamped balls.
 
 Atoms within R of the core relax, all others stay on the perfect lattice. For a point defect the far field
-decays as |Du| ~ r⁻³, so that the error of the ball is expected to fall as R^(-3/2) in the 2-norm of Du, R⁻³ in
-its largest value, and R⁻³ in the energy. No model is fitted here.
+decays as |Du| ~ r⁻³, so that the error of the ball is expected to fall as R^(-3/2) in the 2-norm of Du, R⁻³
+in its largest value, and R⁻³ in the energy. No model is fitted here.
 """
 
 from __future__ import annotations
@@ -43,9 +43,9 @@ class SlopesConfig(Section):
     crystal: CrystalConfig = CrystalConfig()
     defects: StringOrList = Field(default=("interstitial-tetrahedral",), min_length=1)
     radii: tuple[Positive, ...] = Field(
-        default=(4.0, 5.0, 7.0, 9.0), min_length=2, description="Of the balls, in nearest-neighbour distances."
+        default=(4.0, 5.0, 7.0, 9.0), min_length=2, description="Of the balls; nearest-neighbour distances."
     )
-    largest: Positive = Field(default=16.0, description="Radius of the ball that stands for the infinite crystal.")
+    largest: Positive = Field(default=16.0, description="Of the ball that stands for the infinite crystal.")
     buffer: Positive = Field(default=8.0, description="Å of clamped atoms around; at least twice the cutoff.")
     tolerance: Positive = Field(default=1e-6, description="Largest force, eV/Å.")
     output: str = "lace-slopes"
@@ -217,13 +217,12 @@ def _relaxed_ball(
     part = atoms[seen]
     path = work / f"{structure_key(part, free[seen], reference.identity, config.tolerance)}.npz"
     if not path.exists():
-        relaxed = newton(
-            part, reference, free[seen], config.tolerance, springs_first=not _near(part, free[seen], reference)
-        )
+        near = _near(part, free[seen], reference)
+        relaxed = newton(part, reference, free[seen], config.tolerance, springs_first=not near)
         if not relaxed.converged:
             raise SolverError(
-                f"A clamped ball of {int(free.sum())} free atoms does not relax with {reference.name}. Found: "
-                f"{relaxed.message}, largest force {relaxed.largest_force:.1g} eV/Å. Raise the tolerance, or "
+                f"A clamped ball of {int(free.sum())} free atoms does not relax with {reference.name}. "
+                f"Found: {relaxed.message}, largest force {relaxed.largest_force:.1g} eV/Å. Raise the tolerance, or "
                 "use a smaller ball."
             )
         temporary = path.with_suffix(".part.npz")

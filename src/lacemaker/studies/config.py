@@ -60,7 +60,7 @@ class WeightsConfig(Section):
     )
     balance: bool = Field(
         default=False,
-        description="Scale virial and force_constants by L^(-3/2), L being the training cell's edge in cells.",
+        description="Scale virial and force_constants by L^(-3/2), L being the training cell's edge.",
     )
 
     def balanced(self, size: int) -> WeightsConfig:

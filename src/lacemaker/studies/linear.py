@@ -54,8 +54,8 @@ def positive_solver(hessian: sparse.csr_matrix, *, tolerance: float = 1e-3) -> t
             return solve, shift
         shift *= 10.0
     raise SolverError(
-        f"No multiple of the identity makes the Hessian positive definite. Found a mean diagonal of {scale:g} "
-        "eV/Å². The structure is far from any equilibrium: start closer to one."
+        f"No multiple of the identity makes the Hessian positive definite. Found a mean diagonal of "
+        f"{scale:g} eV/Å². The structure is far from any equilibrium: start closer to one."
     )
 
 
@@ -118,7 +118,7 @@ def conjugate_gradients(
     Returns
     -------
     x : (n,) array
-        The last iterate; iterations end where ‖b - A x‖ ≤ tolerance ‖b‖, or before a direction p of pᵀA p ≤ 0.
+        The last iterate; iterations end where ‖b - A x‖ ≤ tolerance ‖b‖, or before a p with pᵀA p ≤ 0.
     curvature : float
         The smallest pᵀA p / pᵀp met; not positive: A is not positive definite and x not a solution.
     """

@@ -87,8 +87,7 @@ def _row(case: Mapping[str, Any], defect: str, found: Mapping[str, Any]) -> dict
 def slopes_of(rows: Sequence[Mapping[str, Any]]) -> dict[str, dict[str, Slope]]:
     """Slopes of the geometry error, by observation set.
 
-    ``size``: against the training cell's edge (sizes above 1, where cells are larger than the defect, if there
-    are three of them). ``residual``: against the residual force. ``degree``: against ε^F at the largest size.
+    ``size``: against the training cell's edge. ``residual``: against the residual force. ``degree``: against ε^F at the largest size.
     """
     found: dict[str, dict[str, Slope]] = {"size": {}, "degree": {}, "residual": {}}
     for name in dict.fromkeys(row["observations"] for row in rows):
@@ -152,6 +151,7 @@ def write_tables(result: StudyResult, verdict: Sequence[Any]) -> None:
             "crystal": {
                 "structure": result.crystal.structure,
                 "lattice_constant_A": result.crystal.lattice_constant,
+                "nearest_neighbour_A": result.crystal.nearest_neighbour,
                 "energy_eV_per_atom": result.crystal.energy,
             },
             "defects": result.defects,

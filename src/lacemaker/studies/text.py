@@ -47,3 +47,22 @@ def _cell(row: Mapping[str, Any], key: str) -> str:
         bound = ">=" if key == "lattice_constant_error_A" and not row["lattice_found"] else ""
         return f"{bound}{value:.1e}"
     return str(value)
+
+
+def before_and_after(
+    rows: Sequence[Mapping[str, Any]], figures: Sequence[tuple[str, str, str]]
+) -> str:
+    """EF against EF+FC+V by size, one line per figure (name, unit, key)."""
+    lines = []
+    for defect in dict.fromkeys(row["defect"] for row in rows):
+        lines.append(f"{defect}:  " + f"{'L':>2} {'error':>18} {'':>8} {'before':>10} {'after':>10}")
+        for size in dict.fromkeys(row["size"] for row in rows):
+            pair = {
+                row["observations"]: row for row in rows if row["defect"] == defect and row["size"] == size
+            }
+            for name, unit, key in figures:
+                cells = [_cell(pair[which], key) for which in ("EF", "EF+FC+V")]
+                lines.append(
+                    " " * (len(defect) + 3) + f"{size:>2} {name:>18} {unit:>8} {cells[0]:>10} {cells[1]:>10}"
+                )
+    return "\n".join(lines)

@@ -76,7 +76,7 @@ def with_force_constants(frames: Sequence[Frame], supercell: Atoms, step: float)
             Frame(
                 numbers=supercell.numbers, positions=supercell.positions, cell=supercell.cell.array,
                 pbc=supercell.pbc, force_constants=constants, config_type=FORCE_CONSTANTS,
-            )  # fmt: skip
+            )
         )
     return found
 
@@ -102,7 +102,7 @@ def label(
                     numbers=atoms.numbers, positions=atoms.positions, cell=atoms.cell.array, pbc=atoms.pbc,
                     energy=float(file["energy"]), forces=file["forces"],
                     virial=file["virial"] if wants_virial else None, config_type=config_type,
-                )  # fmt: skip
+                )
             )
     advance(len(structures), len(structures))
     return frames

@@ -48,7 +48,7 @@ def dominant(terms: Terms) -> str:
 
 ADVICE = {
     "core": "raise the degree; then add rattled defect cells (more cores before larger cells)",
-    "far field": "add force constants of the bulk and virials of strained cells, or use a larger training cell",
+    "far field": "add force constants of the bulk and virials of strained cells, or a larger training cell",
     "residual stress": "add virials of strained bulk cells",
 }
 
@@ -110,8 +110,8 @@ def _failures(rows: Sequence[Mapping[str, Any]]) -> list[Judgement]:
         if not seen.energy and energy is not None and abs(energy) > BIG_ENERGY:
             found.append(
                 Judgement("bad", f"{_name(row)}: without total energies the formation energy is wrong by "
-                          f"{abs(energy):.2f} eV, although the geometry is good to {row['geometry_A']:.1e} Å. "
-                          "Add energies.")
+                          f"{abs(energy):.2f} eV, although the geometry is good to "
+                          f"{row['geometry_A']:.1e} Å. Add energies.")
             )  # fmt: skip
     best = {
         has_v: min(
@@ -123,8 +123,8 @@ def _failures(rows: Sequence[Mapping[str, Any]]) -> list[Judgement]:
     }  # fmt: skip
     if best[True] is not None and best[False] is not None and best[False] > 10 * best[True]:
         found.append(
-            Judgement("warn", f"Without virials the lattice constant is off by {best[False]:.1e} Å at best, with "
-                      f"them by {best[True]:.1e} Å: invisible at fixed cell, fatal at variable cell and for "
+            Judgement("warn", f"Without virials the lattice constant is off by {best[False]:.1e} Å at best, "
+                      f"with them by {best[True]:.1e} Å: invisible at fixed cell, fatal at variable cell and for "
                       "dislocations. Always add strained bulk cells.")
         )  # fmt: skip
     return found
@@ -155,8 +155,8 @@ def _estimator(rows: Sequence[Mapping[str, Any]]) -> list[Judgement]:
     return [
         Judgement(
             "good",
-            f"Estimator: over {facts['n_cases']} models and {facts['decades']:.1f} decades of geometry error, "
-            f"prediction over truth lies between {facts['ratio_smallest']:.2f} and "
+            f"Estimator: over {facts['n_cases']} models and {facts['decades']:.1f} decades of geometry "
+            f"error, prediction over truth lies between {facts['ratio_smallest']:.2f} and "
             f"{facts['ratio_largest']:.2f} (median {facts['ratio_median']:.2f}; "
             f"{100 * facts['within_10_percent']:.0f} % within 10 %), without any relaxation.",
         )
