@@ -41,7 +41,7 @@ def defects(
         settings = settings.model_copy(update={"output": str(output.absolute())})
     with _pool(workers) as executor:
         result = study_defects(settings, executor=executor, progress=progress_for())
-    _finish(result)
+    finish(result)
 
 
 class _NoPool:
@@ -63,7 +63,8 @@ def _pool(workers: int) -> Executor | _NoPool:
     return ProcessPoolExecutor(workers, mp_context=multiprocessing.get_context("spawn"))
 
 
-def _finish(result: StudyResult) -> None:
+def finish(result: StudyResult) -> None:
+    """Write the page and tables of a study, print its table and verdict."""
     from lacemaker.report.study_page import study_page
     from lacemaker.studies.results import rows_of, write_tables
     from lacemaker.studies.text import study_text

@@ -45,9 +45,9 @@ def study_page(
     sections = [
         Section("verdict", "Verdict", "", [AdviceList([Advice(v.level, v.text) for v in verdict])]),
         *extra,
-        Section("knobs", "Geometry against size and accuracy", _KNOBS, [FigureRow(_knob_figures(rows))]),
+        Section("knobs", "Geometry against size and accuracy", _KNOBS, _knob_rows(rows)),
         Section("estimator", "The error foretold", _ESTIMATOR, [FigureRow(_estimator_figures(rows, result))]),
-        Section("lattice", "Lattice errors", _LATTICE, [FigureRow(_lattice_figures(rows))]),
+        Section("lattice", "Lattice errors", _LATTICE, [FigureRow(_lattice_figures(_of_first(rows)))]),
         Section("table", "All fits", _TABLE, [_table(rows)]),
         Section("reference", "Reference and set-up", "", [_reference(result), _setup(result)]),
     ]
@@ -134,24 +134,37 @@ def _scatter(
     return chart.render()
 
 
-def _knob_figures(rows: Sequence[Row]) -> list[Figure]:
+def _knob_rows(rows: Sequence[Row]) -> list[FigureRow]:
+    """One row of figures per defect."""
+    defects = list(dict.fromkeys(row["defect"] for row in rows))
+    return [
+        FigureRow(
+            _knob_figures(
+                [row for row in rows if row["defect"] == defect], f", {defect}" if len(defects) > 1 else ""
+            )
+        )
+        for defect in defects
+    ]
+
+
+def _knob_figures(rows: Sequence[Row], where: str) -> list[Figure]:
     slopes = slopes_of(rows)
     by_size = [row for row in rows if row["knob"] == "size"]
     top = max(row["size"] for row in rows)
     by_degree = [row for row in rows if row["size"] == top]
     return [
         Figure(
-            "Size knob",
+            f"Size knob{where}",
             _scatter(by_size, "size", "geometry_A", _SIZE, "‖D(ũ-ū)‖ (Å)", slopes["size"]),
         ),
         Figure(
-            f"Accuracy knob, L = {top}",
+            f"Accuracy knob, L = {top}{where}",
             _scatter(
                 by_degree, "epsilon_F_eV_per_A", "geometry_A", "ε^F (eV/Å)", "‖D(ũ-ū)‖ (Å)", slopes["degree"]
             ),
         ),
         Figure(
-            "Formation energy",
+            f"Formation energy{where}",
             _scatter(
                 by_size, "size", "formation_energy_error_eV", _SIZE, "|ΔE_f| (eV)", None
             ),
@@ -210,6 +223,11 @@ def _distances(curves: Mapping[str, tuple[np.ndarray, np.ndarray]]) -> Any:
     from lacemaker.report.scale import linear
 
     return linear(*(r for r, _ in curves.values()), low=0.0)
+
+
+def _of_first(rows: Sequence[Row]) -> list[Row]:
+    """Rows of the first defect: lattice errors are the same for all."""
+    return [row for row in rows if row["defect"] == rows[0]["defect"]]
 
 
 def _lattice_figures(rows: Sequence[Row]) -> list[Figure]:

@@ -222,8 +222,8 @@ def _relaxed_ball(
         if not relaxed.converged:
             raise SolverError(
                 f"A clamped ball of {int(free.sum())} free atoms does not relax with {reference.name}. "
-                f"Found: {relaxed.message}, largest force {relaxed.largest_force:.1g} eV/Å. Raise the tolerance, or "
-                "use a smaller ball."
+                f"Found: {relaxed.message}, largest force {relaxed.largest_force:.1g} eV/Å. Raise the "
+                "tolerance, or use a smaller ball."
             )
         temporary = path.with_suffix(".part.npz")
         np.savez(temporary, positions=relaxed.positions, numbers=[relaxed.energy, relaxed.largest_force])

@@ -199,26 +199,18 @@ def _quadrupole(name: str, crystal: Crystal, n: int, calculator: Any) -> DefectC
     known = [c for c in dir(dislocation) if c.startswith(("BCC", "FCC", "Diamond")) and c != "Diamond"]
     if name not in known:
         raise ConfigError(f"The dislocation {name!r} is unknown. Known: {', '.join(known)}. Choose one.")
-    from matscipy.elasticity import fit_elastic_constants
-
+    from lacemaker.analysis.elasticity import elastic_constants
     from lacemaker.studies.quiet import quiet
 
-    cell = crystal.cell.copy()
-    cell.calc = calculator
     with quiet():
-        constants, _ = fit_elastic_constants(cell, symmetry="cubic", verbose=False)
+        c11, c12, c44 = elastic_constants(calculator, crystal.cell).cubic
         quadrupole = dislocation.Quadrupole(
-            getattr(dislocation, name), crystal.lattice_constant, constants[0, 0] / _GPA,
-            constants[0, 1] / _GPA, constants[3, 3] / _GPA, symbol=cell.get_chemical_symbols()[0],
+            getattr(dislocation, name), crystal.lattice_constant, c11, c12, c44,
+            symbol=crystal.cell.get_chemical_symbols()[0],
         )  # fmt: skip
         _, atoms = quadrupole.build_quadrupole(glide_separation=n)
-    atoms.calc = None
-    return DefectCell(atoms, _cores(quadrupole, atoms), np.array([0.0, 0.0, 1.0]))
-
-
-_GPA = 0.006241509125883258  # eV/Å³
-
-
-def _cores(quadrupole: Any, atoms: Atoms) -> np.ndarray:
-    positions = getattr(quadrupole, "core_positions", None) or [np.full(3, 0.5) @ atoms.cell.array]
-    return np.array([np.asarray(core, dtype=float)[:3] for core in positions])
+    cores = np.array(atoms.info["core_positions"], dtype=float).reshape(-1, 3)
+    plain = type(atoms)(
+        numbers=atoms.numbers, positions=atoms.positions, cell=atoms.cell, pbc=atoms.pbc
+    )
+    return DefectCell(plain, cores, np.array([0.0, 0.0, 1.0]))

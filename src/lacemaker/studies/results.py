@@ -84,12 +84,14 @@ def _row(case: Mapping[str, Any], defect: str, found: Mapping[str, Any]) -> dict
     }
 
 
-def slopes_of(rows: Sequence[Mapping[str, Any]]) -> dict[str, dict[str, Slope]]:
-    """Slopes of the geometry error, by observation set.
+def slopes_of(rows: Sequence[Mapping[str, Any]], defect: str | None = None) -> dict[str, dict[str, Slope]]:
+    """Slopes of one defect's (default: the first's) geometry error, by knob and observation set.
 
-    ``size``: against the training cell's edge. ``residual``: against the residual force. ``degree``: against ε^F at the largest size.
+    ``size``: against the training cell's edge. ``residual``: against the residual force. ``degree``:
+    against ε^F at the largest size.
     """
     found: dict[str, dict[str, Slope]] = {"size": {}, "degree": {}, "residual": {}}
+    rows = [row for row in rows if row["defect"] == (defect or rows[0]["defect"])]
     for name in dict.fromkeys(row["observations"] for row in rows):
         mine = [row for row in rows if row["observations"] == name]
         by_size = [row for row in mine if row["knob"] == "size"]
@@ -140,8 +142,11 @@ def write_tables(result: StudyResult, verdict: Sequence[Any]) -> None:
     writer.writerows(rows)
     write_text(result.folder / "cases.csv", text.getvalue())
     slopes = {
-        knob: {name: slope.to_dict() for name, slope in table.items()}
-        for knob, table in slopes_of(rows).items()
+        defect: {
+            knob: {name: slope.to_dict() for name, slope in table.items()}
+            for knob, table in slopes_of(rows, defect).items()
+        }
+        for defect in result.defects
     }
     write_json(
         result.folder / "study.json",

@@ -81,12 +81,23 @@ def _of_row(row: Mapping[str, Any], result: StudyResult) -> Judgement:
     which = dominant(terms)
     if not row["converged"]:
         text = f"no equilibrium near the reference's ({row['outcome']}). To do: "
-        missing = "add forces" if not Observations.parse(row["observations"]).forces else ADVICE[which]
+        missing = "add forces" if not Observations.parse(row["observations"]).forces else _advice(which, row)
         return Judgement("bad", f"{_name(row)}: {text}{missing}.")
     level = "good" if max(terms) < 5e-3 else "warn"
-    return Judgement(
-        level, f"{_name(row)}: {which} dominates (strains: {shares}). Next: {ADVICE[which]}."
-    )
+    text = f"{_name(row)}: {which} dominates (strains: {shares}). Next: {_advice(which, row)}."
+    return Judgement(level, text)
+
+
+def _advice(which: str, row: Mapping[str, Any]) -> str:
+    """What to add, if it is not there already."""
+    seen = Observations.parse(row["observations"])
+    if which == "far field" and seen.virial and seen.force_constants:
+        return "larger training cells, a higher degree, or more weight on virials and force constants"
+    if which == "far field" and seen.virial:
+        return "add force constants of the bulk, or larger training cells"
+    if which == "residual stress" and seen.virial:
+        return "more weight on virials"
+    return ADVICE[which]
 
 
 def _traps(result: StudyResult) -> list[Judgement]:
@@ -124,8 +135,8 @@ def _failures(rows: Sequence[Mapping[str, Any]]) -> list[Judgement]:
     if best[True] is not None and best[False] is not None and best[False] > 10 * best[True]:
         found.append(
             Judgement("warn", f"Without virials the lattice constant is off by {best[False]:.1e} Å at best, "
-                      f"with them by {best[True]:.1e} Å: invisible at fixed cell, fatal at variable cell and for "
-                      "dislocations. Always add strained bulk cells.")
+                      f"with them by {best[True]:.1e} Å: invisible at fixed cell, fatal at variable cell "
+                      "and for dislocations. Always add strained bulk cells.")
         )  # fmt: skip
     return found
 
@@ -136,15 +147,22 @@ def _usable(row: Mapping[str, Any]) -> bool:
 
 
 def _knobs(result: StudyResult, rows: Sequence[Mapping[str, Any]]) -> list[Judgement]:
-    slopes, found = slopes_of(rows), []
+    found: list[Judgement] = []
+    for defect in result.defects:
+        found += _slopes(slopes_of(rows, defect), f", {defect}" if len(result.defects) > 1 else "")
+    return found
+
+
+def _slopes(slopes: Mapping[str, Mapping[str, Any]], where: str) -> list[Judgement]:
+    found = []
     for name, slope in slopes["degree"].items():
         found.append(
-            Judgement("good", f"{name}: geometry error ∝ (ε^F)^{slope} as the degree rises"
+            Judgement("good", f"{name}{where}: geometry error ∝ (ε^F)^({slope}) as the degree rises"
                       + (": limited by the accuracy of the fit." if slope.slope > 0.7 else
                          "; a better fit no longer pays in full: larger cells or other data are next."))
         )  # fmt: skip
     for name, slope in slopes["size"].items():
-        found.append(Judgement("good", f"{name}: geometry error ∝ L^{slope} with the training cell's edge."))
+        found.append(Judgement("good", f"{name}{where}: geometry error ∝ L^({slope}) with the training cell."))
     return found
 
 
