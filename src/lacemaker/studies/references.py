@@ -111,8 +111,8 @@ class _Eam:
         from ase.data import atomic_numbers
         from matscipy.calculators.eam import EAM
 
-        calculator = EAM(self.path, kind="eam/alloy")
         symbols = _setfl_elements(Path(self.path))
+        calculator = EAM(self.path, kind="eam/alloy")
         numbers = np.array([atomic_numbers[symbol] for symbol in symbols])
         # some files (Zhou's) carry atomic number 1 for every element: the names on line 4 are right
         calculator._db_atomic_numbers = numbers

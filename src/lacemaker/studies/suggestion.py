@@ -130,7 +130,7 @@ def suggest(
     else:
         reference = Reference(type(start).__name__, repr(start), lambda: start)
     focus, reason = _focus(Path(config.output) / "study.json")
-    scratch = output_folder(config.output) / "work" / "suggest"
+    scratch = output_folder(config.output) / "work" / "equilibria"
     with show.stage("crystal"), quiet():
         crystal = make_crystal(
             config.crystal.structure, config.crystal.element, reference.calculator,
@@ -142,7 +142,7 @@ def suggest(
             advance(done, len(config.defects))
             defect = defect_cell(name, crystal, n, reference.calculator)
             path = relax_reference(
-                defect, reference, folder=scratch, with_hessian=False, tolerance=1e-3
+                defect, reference, folder=scratch, with_hessian=n == config.test.size
             )
             relaxed.append(load_equilibrium(path).atoms)
     proposals = _proposals(config, crystal, n, relaxed, focus)

@@ -162,7 +162,8 @@ def _slopes(slopes: Mapping[str, Mapping[str, Any]], where: str) -> list[Judgeme
                          "; a better fit no longer pays in full: larger cells or other data are next."))
         )  # fmt: skip
     for name, slope in slopes["size"].items():
-        found.append(Judgement("good", f"{name}{where}: geometry error ∝ L^({slope}) with the training cell."))
+        text = f"{name}{where}: geometry error ∝ L^({slope}) with the training cell."
+        found.append(Judgement("good", text))
     return found
 
 
