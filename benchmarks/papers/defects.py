@@ -53,7 +53,7 @@ def main() -> None:
     parser.add_argument("--quick", action="store_true", help="the CI-sized study only")
     parser.add_argument("--output", type=Path, default=Path("defect-studies"))
     arguments = parser.parse_args()
-    print(header())
+    header("Defect studies")
     cases = ["quick"] if arguments.quick else arguments.cases or ["sw", "kumagai", "w", "balls"]
     for case in cases:
         wall, cpu = time.perf_counter(), time.process_time()

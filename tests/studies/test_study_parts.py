@@ -71,12 +71,14 @@ def test_iterations_agree_with_the_factorisation(monkeypatch):
 
 def test_conjugate_gradients_report_negative_curvature():
     matrix = np.diag([1.0, 2.0, -3.0])
-    _, curvature = conjugate_gradients(lambda v: matrix @ v, np.ones(3), lambda v: v)
-    assert curvature <= 0
+    assert conjugate_gradients(lambda v: matrix @ v, np.ones(3), lambda v: v).curvature <= 0
     scale = np.array([1.0, 2.0, 3.0])
-    x, curvature = conjugate_gradients(lambda v: v * scale, np.ones(3), lambda v: v, tolerance=1e-12)
+    x, curvature, converged = conjugate_gradients(
+        lambda v: v * scale, np.ones(3), lambda v: v, tolerance=1e-12
+    )
     assert np.allclose(x, [1, 0.5, 1 / 3])
     assert curvature > 0
+    assert converged
 
 
 def test_bond_hessian_knows_translations_and_is_positive(fcc):

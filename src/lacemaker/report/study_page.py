@@ -72,7 +72,7 @@ _KNOBS = (
 )
 _ESTIMATOR = (
     "Predicted without relaxation from the model's forces F̃ at the reference equilibrium: ‖D H̃⁻¹F̃‖. On the "
-    "line the prediction is exact. Right: where the residual forces sit."
+    "line the prediction is exact; models unstable at ū are left out. Right: where the residual forces sit."
 )
 _LATTICE = "Force constants and virials of the perfect lattice, and the error of its lattice constant."
 _TABLE = (
@@ -173,7 +173,7 @@ def _knob_figures(rows: Sequence[Row], where: str) -> list[Figure]:
 
 
 def _estimator_figures(rows: Sequence[Row], result: StudyResult) -> list[Figure]:
-    kept = [row for row in rows if row["geometry_A"] and row["predicted_geometry_A"]]
+    kept = [row for row in rows if row["geometry_A"] and row["prediction_stable"]]
     figures = []
     if kept:
         x = np.array([row["predicted_geometry_A"] for row in kept])
@@ -260,7 +260,8 @@ def _table(rows: Sequence[Row]) -> Table:
                 row["defect"], str(row["size"]), row["observations"], str(row["n_functions"]),
                 _number(row["epsilon_F_eV_per_A"]), _number(row["epsilon_FC_relative"]),
                 _number(row["epsilon_V_eV_per_atom"]), bound + _number(row["lattice_constant_error_A"]),
-                _number(row["residual_force_eV_per_A"]), _number(row["predicted_geometry_A"]),
+                _number(row["residual_force_eV_per_A"]),
+                _number(row["predicted_geometry_A"]) if row["prediction_stable"] else "unstable",
                 _number(row["geometry_A"]) if row["converged"] else NO_GEOMETRY[row["outcome"]],
                 _number(row["geometry_max_A"]), _number(row["formation_energy_error_eV"]),
             ]

@@ -72,7 +72,8 @@ class Estimate:
     radius : float
         Å.
     stable : bool
-        Whether only positive curvature of the model was met; if not, expect no equilibrium near ū.
+        Whether the model's Hessian behaved as positive definite; if not, the geometry numbers mean nothing,
+        and an equilibrium near ū is not to be expected.
     """
 
     forces: NDArray[np.float64]
@@ -118,23 +119,23 @@ def estimate(calculator: Any, equilibrium: Equilibrium, radius: float) -> Estima
     gradient = energy_and_gradient(atoms, calculator, free)(atoms.positions[free].ravel())[1]
     hessian_times = _hessian_product(calculator, atoms, free)
     near = np.repeat(equilibrium.distances[free] <= radius, 3)
-    moves, curvature = [], np.inf
+    moves, stable = [], True
     for part in (near, ~near):
         force = _without_drift(-gradient * part, bool(free.all()))
         if not force.any():
             moves.append(np.zeros_like(force))
             continue
-        answer, lowest = conjugate_gradients(
-            hessian_times, force, equilibrium.solve, tolerance=0.02, max_steps=40
+        found = conjugate_gradients(
+            hessian_times, force, equilibrium.solve, tolerance=0.01, max_steps=60
         )
-        moves.append(answer)
-        curvature = min(curvature, lowest)
+        moves.append(found.x)
+        stable = stable and found.converged and found.curvature > 0.0
     core, far = (equilibrium.strain_norms(_full(move, free)) for move in moves)
     both = equilibrium.strain_norms(_full(moves[0] + moves[1], free))
     forces = _full(-gradient, free)
     residual = float(np.linalg.norm(gradient))
     return Estimate(
-        forces, residual, QUICK * residual, *both, core[0], far[0], radius, curvature > 0.0,
+        forces, residual, QUICK * residual, *both, core[0], far[0], radius, stable,
         radial_profile(forces, equilibrium.distances, free),
     )  # fmt: skip
 

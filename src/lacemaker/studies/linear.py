@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 import scipy.sparse as sparse
@@ -18,6 +18,14 @@ if TYPE_CHECKING:
 __all__ = ["Solve", "bond_hessian", "conjugate_gradients", "positive_solver"]
 
 Solve = Callable[["NDArray[np.float64]"], "NDArray[np.float64]"]
+
+class Iterated(NamedTuple):
+    """What :func:`conjugate_gradients` found."""
+
+    x: NDArray[np.float64]
+    curvature: float
+    converged: bool
+
 
 DIRECT = 9000  # degrees of freedom up to which a sparse factorisation is cheaper than iterations
 DENSE = 0.15  # share of non-zeros from which a dense factorisation is cheaper than a sparse one
@@ -82,8 +90,8 @@ def _iterated(matrix: sparse.csr_matrix, tolerance: float) -> Solve | None:
     """Conjugate gradients with 3 × 3 diagonal blocks; None where a random vector shows negative curvature."""
     jacobi = _block_jacobi(matrix)
     probe = np.random.default_rng(0).normal(size=matrix.shape[0])
-    _, curvature = conjugate_gradients(lambda v: matrix @ v, probe, jacobi, tolerance=1e-2)
-    if curvature <= 0.0:
+    found = conjugate_gradients(lambda v: matrix @ v, probe, jacobi, tolerance=1e-2)
+    if found.curvature <= 0.0:
         return None
     operator = LinearOperator(matrix.shape, matvec=jacobi, dtype=float)
 
@@ -112,7 +120,7 @@ def conjugate_gradients(
     *,
     tolerance: float = 1e-3,
     max_steps: int = 300,
-) -> tuple[NDArray[np.float64], float]:
+) -> Iterated:
     """Solve A x = b by preconditioned conjugate gradients, minding the curvature.
 
     Returns
@@ -121,6 +129,8 @@ def conjugate_gradients(
         The last iterate; iterations end where ‖b - A x‖ ≤ tolerance ‖b‖, or before a p with pᵀA p ≤ 0.
     curvature : float
         The smallest pᵀA p / pᵀp met; not positive: A is not positive definite and x not a solution.
+    converged : bool
+        Whether the tolerance was met.
     """
     x, residual = np.zeros_like(right), right.copy()
     z = precondition(residual)
@@ -140,7 +150,7 @@ def conjugate_gradients(
         z = precondition(residual)
         rz, old = float(residual @ z), rz
         direction = z + (rz / old) * direction
-    return x, smallest
+    return Iterated(x, smallest, bool(np.linalg.norm(residual) <= target))
 
 
 def bond_hessian(atoms: Atoms, reach: float, stiffness: float = 5.0) -> sparse.csr_matrix:

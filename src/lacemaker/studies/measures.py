@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from lacemaker.studies.equilibria import Equilibrium
 
 BOUND = 0.05  # how far the lattice constant is searched, relative
-ELSEWHERE = 0.5  # nearest-neighbour distances: a bond that changes more belongs to another structure
+ELSEWHERE = 0.2  # nearest-neighbour distances: a bond that changes more belongs to another structure
 
 __all__ = ["defect_errors", "force_constant_error", "lattice_errors", "virial_errors"]
 
@@ -120,7 +120,7 @@ def defect_errors(
 
     ``geometry_A`` and ``geometry_max_A`` are ‖D(ũ-ū)‖ over nearest neighbours (2-norm, largest); energies are
     formation energies at fixed cell, of the relaxed and of the reference geometry. ``outcome`` is converged,
-    elsewhere (an equilibrium of another structure: some bond changed by more than half its length) or not
+    elsewhere (an equilibrium of another structure: some bond changed by more than 20 %) or not
     converged; the last two have no geometry error.
     """
     bulk = crystal.cell.copy()

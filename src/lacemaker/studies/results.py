@@ -37,6 +37,7 @@ COLUMNS = (
     "predicted_geometry_A",
     "predicted_core_A",
     "predicted_far_A",
+    "prediction_stable",
     "geometry_A",
     "geometry_max_A",
     "formation_energy_error_eV",
@@ -74,6 +75,7 @@ def _row(case: Mapping[str, Any], defect: str, found: Mapping[str, Any]) -> dict
         "predicted_geometry_A": guess.get("geometry_A"),
         "predicted_core_A": guess.get("core_A"),
         "predicted_far_A": guess.get("far_A"),
+        "prediction_stable": guess.get("stable"),
         "geometry_A": found.get("geometry_A"),
         "geometry_max_A": found.get("geometry_max_A"),
         "formation_energy_error_eV": found.get("formation_energy_error_eV"),
@@ -111,9 +113,11 @@ def slopes_of(rows: Sequence[Mapping[str, Any]], defect: str | None = None) -> d
 def estimator_accuracy(rows: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
     """How well ‖D H̃⁻¹F̃‖ and 0.2 Å²/eV ‖F̃‖ foretell the geometry error, over converged cases.
 
-    Models that relax into another structure have no such error. Ratios are prediction over truth.
+    Models that relax into another structure have no such error; those whose Hessian is not positive definite
+    at ū give no prediction (``n_unstable`` of the converged ones). Ratios are prediction over truth.
     """
-    kept = [row for row in rows if row["geometry_A"] and row["predicted_geometry_A"]]
+    converged = [row for row in rows if row["geometry_A"] and row["predicted_geometry_A"]]
+    kept = [row for row in converged if row["prediction_stable"]]
     if not kept:
         return {"n_cases": 0}
     true = np.array([row["geometry_A"] for row in kept])
@@ -121,6 +125,7 @@ def estimator_accuracy(rows: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
     quick = true / np.array([row["residual_force_eV_per_A"] for row in kept])
     return {
         "n_cases": len(kept),
+        "n_unstable": len(converged) - len(kept),
         "decades": float(np.log10(true.max() / true.min())),
         "ratio_median": float(np.median(sharp)),
         "ratio_smallest": float(sharp.min()),

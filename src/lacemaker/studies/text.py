@@ -43,6 +43,8 @@ def _cell(row: Mapping[str, Any], key: str) -> str:
         return NO_GEOMETRY[row["outcome"]]
     if value is None:
         return "-"
+    if key == "predicted_geometry_A" and not row["prediction_stable"]:
+        return "unstable"
     if isinstance(value, float):
         bound = ">=" if key == "lattice_constant_error_A" and not row["lattice_found"] else ""
         return f"{bound}{value:.1e}"

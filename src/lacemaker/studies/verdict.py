@@ -77,13 +77,16 @@ def _of_row(row: Mapping[str, Any], result: StudyResult) -> Judgement:
     terms = terms_of(row, crystal.nearest_neighbour, crystal.lattice_constant)
     if terms is None:
         return Judgement("bad", f"{_name(row)}: the model cannot be evaluated at the reference equilibrium.")
+    if row["converged"] and not row["prediction_stable"]:
+        return Judgement("bad", f"{_name(row)}: the model is soft or unstable at the reference equilibrium. "
+                         f"Next: {ADVICE['core']}.")  # fmt: skip
     shares = f"core {terms.core:.1e}, far field {terms.far:.1e}, residual stress {terms.stress:.1e}"
     which = dominant(terms)
     if not row["converged"]:
         text = f"no equilibrium near the reference's ({row['outcome']}). To do: "
         missing = "add forces" if not Observations.parse(row["observations"]).forces else _advice(which, row)
         return Judgement("bad", f"{_name(row)}: {text}{missing}.")
-    level = "good" if max(terms) < 5e-3 else "warn"
+    level = "good" if max(terms) < 5e-3 else "warn" if max(terms) < 0.1 else "bad"
     text = f"{_name(row)}: {which} dominates (strains: {shares}). Next: {_advice(which, row)}."
     return Judgement(level, text)
 
