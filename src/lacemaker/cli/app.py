@@ -27,6 +27,8 @@ from lacemaker.cli import (
     lammps,
     path,
     report,
+    study,
+    suggest,
     train,
     validate,
 )
@@ -58,9 +60,11 @@ for verb in (
     report.report,
     bench.bench,
     validate.validate,
+    suggest.suggest,
 ):
     app.command()(verb)
 app.add_typer(lammps.lammps)
+app.add_typer(study.study)
 
 
 def _show_version(asked: bool) -> None:

@@ -1,0 +1,160 @@
+"""Errors of a fitted model: lattice (ε^FC, ε^V, Δa₀), residual forces, relaxed defect."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from lacemaker.analysis.elasticity import equilibrium_scale
+from lacemaker.errors import EvaluationError
+from lacemaker.studies.crystals import Crystal
+from lacemaker.studies.estimator import estimate
+from lacemaker.studies.observations import FORCE_CONSTANTS, STRAINED
+from lacemaker.studies.relaxation import relax
+
+if TYPE_CHECKING:
+    from lacemaker.structures import Frame
+    from lacemaker.studies.config import TestConfig
+    from lacemaker.studies.equilibria import Equilibrium
+
+BOUND = 0.05  # how far the lattice constant is searched, relative
+ELSEWHERE = 0.2  # nearest-neighbour distances: a bond that changes more belongs to another structure
+
+__all__ = ["defect_errors", "force_constant_error", "lattice_errors", "virial_errors"]
+
+
+def lattice_errors(
+    potential: Any, calculator: Any, frames: Sequence[Frame], crystal: Crystal, strain: float
+) -> dict[str, float | bool]:
+    """Errors of the perfect lattice; see :func:`force_constant_error`, :func:`virial_errors`.
+
+    ``lattice_constant_A`` is the error Δa₀ of zero pressure (searched within 5 %; ``lattice_found`` tells
+    whether there is one).
+    """
+    constants = [frame for frame in frames if frame.config_type == FORCE_CONSTANTS]
+    strained = [frame for frame in frames if frame.config_type == STRAINED]
+    try:
+        scale, found = equilibrium_scale(calculator, crystal.cell, bound=BOUND)
+    except EvaluationError:
+        scale, found = 1.0 + BOUND, False
+    return {
+        **force_constant_error(potential, constants),
+        **virial_errors(potential, strained, strain),
+        "lattice_constant_A": crystal.lattice_constant * (scale - 1.0),
+        "lattice_found": found,
+    }
+
+
+def force_constant_error(potential: Any, frames: Sequence[Frame]) -> dict[str, float]:
+    """Relative error of labelled force constants, plain and weighted by distance squared.
+
+    The second, ‖ |ρ|² ΔH(ρ) ‖ / ‖ |ρ|² H(ρ) ‖, is the error relative to |k|², which elastic fields feel. The
+    same as :func:`lacemaker.analysis.force_constant_errors`, from labels instead of a reference calculator.
+    """
+    plain, weighted = np.zeros(2), np.zeros(2)
+    for frame in frames:
+        constants = frame.force_constants
+        for row in range(len(constants)):
+            exact = constants.values[row]
+            model = -sum(
+                weight * potential.predict(frame_at(frame, positions)).forces
+                for weight, positions in constants.geometries(row, frame.positions)
+            )
+            squares = _distances(frame, int(constants.atoms[row]))[:, None] ** 2
+            for k, array in enumerate((model - exact, exact)):
+                plain[k] += (array**2).sum()
+                weighted[k] += ((squares * array) ** 2).sum()
+    return {
+        "force_constants_relative": float(np.sqrt(plain[0] / plain[1])),
+        "force_constants_long_range": float(np.sqrt(weighted[0] / weighted[1])),
+    }
+
+
+def frame_at(frame: Frame, positions: np.ndarray) -> Frame:
+    """The unlabelled structure at other positions."""
+    return replace(frame, positions=positions, force_constants=None)
+
+
+def _distances(frame: Frame, atom: int) -> np.ndarray:
+    from ase.geometry import find_mic
+
+    return find_mic(frame.positions - frame.positions[atom], frame.cell, frame.pbc)[1]
+
+
+def virial_errors(potential: Any, strained: Sequence[Frame], strain: float) -> dict[str, float]:
+    """Errors of the virial of unrelaxed strained cells, eV per atom.
+
+    ``virial_rms``: over all components and cells. ``virial_0``: residual stress of the lattice. ``virial_1``:
+    its first derivative by strain (Born elastic constants times volume per atom), relative. ``virial_2``: its
+    second derivative (third-order constants), relative. Central differences, the same for both.
+    """
+    n = len(strained[0].numbers)
+    exact = np.array([frame.virial for frame in strained]) / n
+    model = np.array([potential.predict(frame).virial for frame in strained]) / n
+
+    def derivatives(values: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        plus, minus = values[1::2], values[2::2]
+        return values[0], (plus - minus) / (2 * strain), (plus - 2 * values[0] + minus) / strain**2
+
+    order = [(a, b) for a, b in zip(derivatives(model), derivatives(exact), strict=True)]
+    return {
+        "virial_rms_eV_per_atom": float(np.sqrt(np.mean((model - exact) ** 2))),
+        "virial_0_eV_per_atom": float(np.abs(order[0][0] - order[0][1]).max()),
+        "virial_1_relative": float(np.linalg.norm(order[1][0] - order[1][1]) / np.linalg.norm(order[1][1])),
+        "virial_2_relative": float(np.linalg.norm(order[2][0] - order[2][1]) / np.linalg.norm(order[2][1])),
+    }
+
+
+def defect_errors(
+    calculator: Any,
+    equilibrium: Equilibrium,
+    crystal: Crystal,
+    test: TestConfig,
+    radius: float,
+    reference_bulk: float,
+) -> dict[str, Any]:
+    """The estimate at ū, then what a relaxation with the model finds, starting there.
+
+    ``geometry_A`` and ``geometry_max_A`` are ‖D(ũ-ū)‖ over nearest neighbours (2-norm, largest); energies are
+    formation energies at fixed cell, of the relaxed and of the reference geometry. ``outcome`` is converged,
+    elsewhere (an equilibrium of another structure: some bond changed by more than 20 %) or not
+    converged; the last two have no geometry error.
+    """
+    bulk = crystal.cell.copy()
+    bulk.calc = calculator
+    n_bulk = len(equilibrium.atoms)
+    exact = equilibrium.energy - n_bulk * reference_bulk
+    try:
+        per_atom = float(bulk.get_potential_energy()) / len(bulk)
+        guess = estimate(calculator, equilibrium, radius)
+        found = relax(
+            equilibrium.atoms, calculator, equilibrium.solve, free=equilibrium.free,
+            tolerance=test.tolerance, max_calls=test.max_calls,
+        )  # fmt: skip
+        start = equilibrium.atoms.copy()
+        start.calc = calculator
+        unrelaxed = float(start.get_potential_energy()) - n_bulk * per_atom
+    except (EvaluationError, ValueError) as error:
+        return {"outcome": "not converged", "converged": False, "message": str(error).splitlines()[0][:160],
+                "estimate": None}  # fmt: skip
+    two, largest = equilibrium.strain_norms(found.positions - equilibrium.atoms.positions)
+    elsewhere = largest > ELSEWHERE * crystal.nearest_neighbour
+    outcome = "not converged" if not found.converged else "elsewhere" if elsewhere else "converged"
+    good, relaxed = outcome == "converged", found.energy - n_bulk * per_atom
+    return {
+        "outcome": outcome,
+        "converged": good,
+        "message": found.message,
+        "n_calls": found.n_calls,
+        "largest_force_eV_per_A": found.largest_force,
+        "formation_energy_eV": relaxed if good else None,
+        "reference_formation_energy_eV": exact,
+        "formation_energy_error_eV": relaxed - exact if good else None,
+        "energy_error_at_reference_geometry_eV": unrelaxed - exact,
+        "geometry_A": two if good else None,
+        "geometry_max_A": largest if good else None,
+        "estimate": guess.to_dict(),
+    }

@@ -1,0 +1,167 @@
+"""Suggestions, reference slopes and the report on one potential, with copper under ASE's EMT."""
+
+import json
+
+import numpy as np
+import pytest
+from ase.calculators.emt import EMT
+from ase.io import read as read_atoms
+
+from lacemaker.cli import main
+from lacemaker.cli.codes import USER_ERROR
+from lacemaker.config.yamlfile import read_yaml
+from lacemaker.regression.weights import check_weights
+from lacemaker.studies.clusters import ball_convergence
+from lacemaker.studies.generalisation import generalisation_report
+from lacemaker.studies.observations import FORCE_CONSTANTS, STRAINED
+from lacemaker.studies.results import rows_of
+from lacemaker.studies.run import study_defects
+from lacemaker.studies.suggestion import suggest, write_suggestions
+
+COPPER = {
+    "reference": "ase.calculators.emt:EMT",
+    "crystal": {"structure": "fcc", "element": "Cu"},
+    "defects": ["vacancy", "interstitial-octahedral"],
+    "basis": {"correlation_order": 2, "cutoff": 5.0},
+    "degrees": [10],
+    "sizes": [2],
+    "samples": 6,
+    "bulk": {"size": 2},
+    "test": {"size": 2},
+    "observations": ["EF", "EF+FC+V"],
+}
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    return tmp_path_factory.mktemp("copper")
+
+
+@pytest.fixture(scope="module")
+def result(folder):
+    return study_defects({**COPPER, "output": str(folder)})
+
+
+@pytest.fixture(scope="module")
+def config(folder):
+    path = folder / "study.yaml"
+    path.write_text(json.dumps({**COPPER, "output": str(folder)}))
+    return path
+
+
+def test_a_reference_without_hessian_and_two_defects_at_once(result):
+    rows = rows_of(result)
+    assert {row["defect"] for row in rows} == set(COPPER["defects"])
+    assert not result.defects["vacancy"]["exact_hessian"]
+    full = [row for row in rows if row["observations"] == "EF+FC+V"]
+    assert all(row["converged"] for row in full)
+    assert all(abs(row["lattice_constant_error_A"]) < 5e-3 for row in full)
+    for row in full:
+        assert row["predicted_geometry_A"] == pytest.approx(row["geometry_A"], rel=0.3)
+
+
+def test_suggestions_cover_every_term_and_read_back(result, folder, tmp_path):
+    (folder / "study.json").unlink(missing_ok=True)
+    found = suggest({**COPPER, "output": str(folder)}, size=2)
+    kinds = [proposal.config_type for proposal in found.proposals]
+    assert sorted(kinds) == sorted([STRAINED, FORCE_CONSTANTS, "core-2"])
+    assert kinds[0] == STRAINED  # without a study the cheapest comes first
+    path, weights = write_suggestions(found, tmp_path)
+    atoms = read_atoms(path, ":")
+    assert len(atoms) == found.n_structures == 13 + 2 * 6 + 2
+    assert {a.info["config_type"] for a in atoms} == set(kinds)
+    pair = [a for a in atoms if a.info["config_type"] == FORCE_CONSTANTS]
+    moved = np.abs(pair[0].positions - pair[1].positions).max()
+    assert moved == pytest.approx(0.02, abs=1e-6)
+    check_weights(read_yaml(weights).data["weights"], kinds)
+
+
+def test_a_finished_study_decides_what_comes_first(result, folder, config, capsys):
+    assert main(["study", "defects", str(config)]) == 0
+    data = json.loads((folder / "study.json").read_text())
+    for row in data["rows"]:
+        row.update(predicted_core_A=1e-6, predicted_far_A=0.5, lattice_constant_error_A=0.0)
+    (folder / "study.json").write_text(json.dumps(data))
+    found = suggest({**COPPER, "output": str(folder)}, size=2)
+    assert found.proposals[0].config_type == FORCE_CONSTANTS
+    assert "far field" in found.reason
+    assert len(found.proposals[0].structures[0]) == 4 * 3**3  # a larger supercell than asked for
+    (folder / "study.json").unlink()
+
+
+def test_the_suggestions_improve_the_model_in_silico(config, capsys):
+    assert main(["suggest", str(config), "--check"]) == 0
+    printed = capsys.readouterr().out
+    assert "before" in printed
+    lines = [line.split() for line in printed.splitlines()]
+    gains = {
+        (words[1], k): abs(float(words[-2])) / abs(float(words[-1]))
+        for k, words in enumerate(lines)
+        if len(words) > 4 and words[1] in ("lattice", "virials")
+    }
+    assert len(gains) == 4  # two figures, two defects
+    assert min(gains.values()) > 2.0
+
+
+def test_report_on_one_potential(result, folder, config, capsys):
+    from lacemaker.studies.cases import cases_of, fit_case
+    from lacemaker.studies.run import prepare
+    from lacemaker.workflow.progress import SilentProgress, StageTimer
+
+    laboratory, _, _ = prepare(result.config, StageTimer(SilentProgress()))
+    potential = fit_case(laboratory, cases_of(result.config)[-1]).potential()
+    report = generalisation_report(
+        potential, EMT(), result.crystal, ["vacancy"], sizes=(2, 3), frames=[*laboratory.lattice]
+    )
+    table = report.to_dict()
+    assert set(table["defects"]["vacancy"]) == {"2", "3"}
+    both = table["extrapolated"]["vacancy"]
+    assert both["model_eV"] == pytest.approx(both["reference_eV"], abs=0.1)
+    assert table["lattice"]["elastic_error_GPa"]["relaxed"] < 40
+    assert "dominates" in str(report)
+    assert table["data"] is not None
+    potential.save(folder / "cu.lace")
+    assert main(["study", "model", str(folder / "cu.lace"), str(config), "-o", str(folder / "m")]) == 0
+    assert "foretold" in capsys.readouterr().out
+    assert json.loads((folder / "m" / "generalisation.json").read_text())["reference"]
+
+
+def test_clamped_balls_converge_and_are_kept(tmp_path, monkeypatch, capsys):
+    settings = {
+        "reference": "ase.calculators.emt:EMT",
+        "crystal": {"structure": "fcc", "element": "Cu"},
+        "defects": ["vacancy"],
+        "radii": [1.2, 1.6, 2.1],
+        "largest": 2.7,
+        "buffer": 5.0,
+        "tolerance": 1e-4,
+        "output": str(tmp_path / "balls"),
+    }
+    (found,) = ball_convergence(settings)
+    assert np.all(np.diff(found.two_norm) < 0)
+    assert np.all(found.energy > -1e-9)  # a larger domain can only lower the energy
+    assert np.all(np.diff(found.energy) < 1e-9)
+    assert found.slopes()["two_norm"].slope < -0.5
+    monkeypatch.setattr("lacemaker.studies.clusters.newton", None)  # nothing is computed again
+    path = tmp_path / "slopes.yaml"
+    path.write_text(json.dumps(settings))
+    assert main(["study", "slopes", str(path)]) == 0
+    assert "slope" in capsys.readouterr().out
+    assert "<svg" in (tmp_path / "balls" / "slopes.html").read_text()
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (["study", "defects", "missing.yaml"], "missing.yaml"),
+        (["suggest", "missing.yaml"], "missing.yaml"),
+        (["study", "model", "missing.lace", "CONFIG"], "missing.lace"),
+        (["study", "slopes", "CONFIG"], "degrees"),
+    ],
+)
+def test_mistakes_at_the_command_line(arguments, words, config, capsys):
+    arguments = [str(config) if a == "CONFIG" else a for a in arguments]
+    assert main(arguments) == USER_ERROR
+    said = capsys.readouterr().err
+    assert words in said
+    assert "Traceback" not in said
