@@ -3,7 +3,7 @@
 import time
 import warnings
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import TYPE_CHECKING, Any, overload
 
@@ -15,7 +15,7 @@ from lacemaker.priors import AlgebraicPrior, EvidencePrior, Prior, parse_prior
 from lacemaker.regression.elimination import OneBody, drop_one_body, eliminate_one_body, given_energies
 from lacemaker.regression.factor import Factor
 from lacemaker.regression.fit import Fit, Posterior
-from lacemaker.regression.prior_choice import choose_prior
+from lacemaker.regression.prior_choice import choose_prior, tempered
 from lacemaker.regression.problem import Block, Problem, Solution
 from lacemaker.regression.restraint import calibrated
 from lacemaker.regression.solvers import BLR, Solver, parse_solver
@@ -121,6 +121,7 @@ class _Posed:
     e0: Matrix  # (NZ,) given energies, zeros where fitted
     settings: Mapping[str, Any]
     messages: tuple[str, ...]
+    power: float = 1.0  # of the likelihood: what a row counts for
 
     def energies(self, coefficients: Matrix) -> Matrix:
         """E0 (..., NZ) that goes with θ (..., K)."""
@@ -174,22 +175,24 @@ def _pose(
     if fitted:
         one_body = one_body or _no_energies(system)
         messages = _one_body_messages(system, one_body)
-    chosen = {}
+    chosen, power = {}, 1.0
     if isinstance(prior, EvidencePrior):
+        blocks, power = tempered(blocks, prior.likelihood_power), prior.likelihood_power
         choice = choose_prior(prior, Problem(tuple(blocks)), system.functions, system.basis)
         blocks = [Block(block.kind, _scale(block.factor, choice.gamma)) for block in blocks]
-        prior, gamma, chosen = choice.prior, choice.gamma, {"prior_choice": choice.to_dict()}
+        chosen = {"prior_choice": {"likelihood_power": power, **choice.to_dict()}}
+        prior, gamma = choice.prior, choice.gamma
     settings = {
         "prior": prior.model_dump(),
         **chosen,
         "e0": "fit" if fitted else dict(zip(system.elements, given.tolist(), strict=True)),
         "weights": {kind: dict(row) for kind, row in (table or {}).items()},
     }
-    posed = _Posed(Problem(tuple(blocks), system.functions), gamma, one_body, given, settings, messages)
+    problem = Problem(tuple(blocks), system.functions)
+    posed = _Posed(problem, gamma, one_body, given, settings, messages, power)
     if validation is None:
         return posed
-    problem = Problem(tuple(blocks), system.functions, _validation_score(validation, posed, table))
-    return _Posed(problem, gamma, one_body, given, settings, messages)
+    return replace(posed, problem=replace(problem, validation=_validation_score(validation, posed, table)))
 
 
 def _gamma(system: TriangularSystem, prior: Prior) -> Matrix:
@@ -263,7 +266,7 @@ def _finish(
     details = dict(solution.details)
     if solution.log_evidence is not None:
         volume = 0.0 if posed.one_body is None else posed.one_body.log_volume
-        log_weights = _log_weights(system, posed.settings["weights"])
+        log_weights = posed.power * _log_weights(system, posed.settings["weights"])
         details["log_evidence_labels"] = solution.log_evidence + log_weights - volume
     posterior = _posterior(posed, solution, theta, e0)
     clock.lap("report")
@@ -313,7 +316,7 @@ def _posterior(posed: _Posed, solution: Solution, theta: Matrix, e0: Matrix) -> 
     n_one = posed.one_body.rank
     if n_one < len(e0):
         return None
-    sigma = solution.noise["energy"]
+    sigma = solution.noise["energy"] / np.sqrt(posed.power)
     inverse = np.linalg.inv(posed.one_body.pseudo_inverse)
     rotation, upper = np.linalg.qr(inverse / sigma)
     factor = np.zeros((n_one + len(theta),) * 2, order="F")
