@@ -98,7 +98,7 @@ class Resplits:
     def report(self) -> None:
         """Means over folds, and paired force errors over the dense model of 319 functions."""
         print(
-            f"\n{self.element}: {self.count} re-splits, mean test MAE meV/atom | eV/Å, µs/atom; paired over"
+            f"\n{self.study.element}: {N_FOLDS} splits, mean test MAE meV/atom | eV/Å, µs/atom; paired over"
         )
         print("  dense 319 [95 % interval of the mean]: energies, forces")
         tables = [self.done[str(fold)] for fold in range(N_FOLDS)]

@@ -153,7 +153,7 @@ def choose_prior(
     if problem.n_rows < 1:
         raise SolverError(
             "The prior cannot be chosen: no row is left once the one-body energies are fitted. Found "
-            f"{problem.n_columns} functions. Add structures, or name a prior such as 'algebraic'."
+            f"{problem.n_columns} functions. Add structures, or give E0 and a prior such as 'algebraic'."
         )
     best, trials = _compared(prior, problem, functions, basis)
     log_gamma = best.log_gamma(functions, basis=basis)

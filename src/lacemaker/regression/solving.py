@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lacemaker.errors import ConfigError, LacemakerWarning, SolverError
-from lacemaker.priors import AlgebraicPrior, EvidencePrior, Prior, parse_prior
+from lacemaker.priors import EvidencePrior, Prior, parse_prior
 from lacemaker.regression.elimination import OneBody, drop_one_body, eliminate_one_body, given_energies
 from lacemaker.regression.factor import Factor
 from lacemaker.regression.fit import Fit, Posterior
@@ -56,7 +56,7 @@ def solve(
     system: TriangularSystem,
     *,
     solver: Solver | str | Mapping[str, Any] | None = None,
-    prior: Prior | str | Mapping[str, Any] | None = AlgebraicPrior(),  # noqa: B008  (frozen)
+    prior: Prior | str | Mapping[str, Any] | None = EvidencePrior(),  # noqa: B008  (frozen)
     e0: Any = "fit",
     weights: Weights | WeightTable | None = None,
     validation: TriangularSystem | int | None = None,
@@ -69,7 +69,7 @@ def solve(
     solver : Solver, name or table, optional
         ``BLR()`` by default.
     prior : Prior, name, table or None
-        ``AlgebraicPrior(p=4)`` by default; None is no prior, "evidence" lets the data choose.
+        By default ("evidence") the data choose family and shape; None is no prior.
     e0 : "fit", "zero", mapping or ReferenceEnergies
         One-body energies: fitted with the rest, unpenalised, or given in eV per atom.
     weights : mapping, optional
