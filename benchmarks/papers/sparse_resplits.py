@@ -4,10 +4,10 @@ The published test sets have 23 to 31 structures, so that an energy MAE carries 
 given test set and nine folds of the training set are the test set once each; the next fold is what paths do
 not see, and coefficients are refitted by evidence on all nine. The rows of an element are assembled once
 (with sparse_paths.py, in the same folder); a re-split merges triangular factors. "ours": fitted E0, virials,
-the prior chosen by the data on the training rows of the re-split, OMP with scores weighed by cost; everything
-else has the published settings (p = 4, no E0).
+the prior chosen by the data (for 319 functions, on the training rows of the re-split), OMP with scores weighed
+by cost; everything else has the published settings (p = 4, no E0).
 
-    python benchmarks/papers/sparse_resplits.py                       # 2 min of one core per element
+    python benchmarks/papers/sparse_resplits.py                       # 1 to 2 min of one core per element
     python benchmarks/papers/sparse_resplits.py --elements Si --ours  # adds lacemaker's settings
 
 Finished entries are kept in ``--folder``; the same command continues where it was stopped.
@@ -32,12 +32,12 @@ import lacemaker as lace
 from common import R0, header
 from lacemaker.analysis.errors import error_table
 from lacemaker.potential.speed import measure_speed
+from lacemaker.priors import EvidencePrior
 from lacemaker.regression import TriangularSystem
 from lacemaker.regression.solvers.asp import ASP
 from lacemaker.regression.solvers.omp import OMP
 from lacemaker.structures import Frames
 
-SIZES = (100, 300, 1000)
 DENSE = ("319", "1041")
 Entry = dict[str, Any]
 
@@ -45,8 +45,8 @@ Entry = dict[str, Any]
 class Resplits:
     """One element: entries by fold that are kept when done."""
 
-    def __init__(self, study: Study, folder: Path) -> None:
-        self.study = study
+    def __init__(self, study: Study, folder: Path, sizes: tuple[int, ...]) -> None:
+        self.study, self.sizes = study, sizes
         self._store = folder / f"{study.element}-{study.pool}-resplits.json"
         self.done: dict[str, dict[str, Entry]] = {}
         if self._store.exists():
@@ -73,17 +73,17 @@ class Resplits:
             begin = time.process_time()
             fit = lace.solve(part.restrict(self.study.nested(model)), **PUBLISHED)
             yield f"dense {model}", fit, time.process_time() - begin
-        for name, solver, sizes in (("OMP", OMP, SIZES), ("ASP", ASP, SIZES[:2])):
-            yield from self._path(name, part, solver(sizes=sizes, refit="none"), PUBLISHED)
+        for name, solver in (("OMP", OMP), ("ASP", ASP)):
+            yield from self._path(name, part, solver(sizes=self.sizes, refit="none"), PUBLISHED)
 
     def _ours(self, part: TriangularSystem) -> Iterator[tuple[str, Any, float]]:
         chosen = OURS
-        for model in DENSE[::-1]:
+        for model in DENSE:
             begin = time.process_time()
             fit = lace.solve(part.restrict(self.study.nested(model)), **chosen)
-            chosen = {**OURS, "prior": fit.settings["prior"]}  # of the larger basis
+            chosen = {**OURS, "prior": EvidencePrior(candidates=(fit.settings["prior"],))}
             yield f"ours, dense {model}", fit, time.process_time() - begin
-        solver = OMP(sizes=SIZES, refit="none", cost_weight=0.5)
+        solver = OMP(sizes=self.sizes, refit="none", cost_weight=0.5)
         yield from self._path("ours, OMP", part, solver, chosen)
 
     def _path(
@@ -102,7 +102,7 @@ class Resplits:
         )
         print("  dense 319 [95 % interval of the mean]: energies, forces")
         tables = [self.done[str(fold)] for fold in range(N_FOLDS)]
-        for name in tables[0]:
+        for name in (name for name in tables[0] if all(name in table for table in tables)):
             columns = {
                 q: np.array([table[name][q] for table in tables]) for q in ("energy", "forces", "cost")
             }
@@ -139,6 +139,7 @@ def main() -> None:
     parser.add_argument("--elements", nargs="+", default=list(R0))
     parser.add_argument("--pool", default="2029", choices=["1041", "2029"])
     parser.add_argument("--folder", type=Path, default=Path("sparse-paths"))
+    parser.add_argument("--sizes", nargs="+", type=int, default=[100, 300])
     parser.add_argument("--ours", action="store_true", help="add lacemaker's own settings")
     arguments = parser.parse_args()
     arguments.folder.mkdir(parents=True, exist_ok=True)
@@ -146,7 +147,8 @@ def main() -> None:
     header("Zuo 2020, re-splits of sparse and dense models")
     begin = time.process_time()
     for element in arguments.elements:
-        resplits = Resplits(Study(element, arguments.pool, arguments.folder), arguments.folder)
+        study = Study(element, arguments.pool, arguments.folder)
+        resplits = Resplits(study, arguments.folder, tuple(arguments.sizes))
         resplits.run(ours=arguments.ours)
         resplits.report()
     print(f"\nCPU time {time.process_time() - begin:.0f} s")

@@ -268,7 +268,7 @@ def _finish(
         volume = 0.0 if posed.one_body is None else posed.one_body.log_volume
         log_weights = posed.power * _log_weights(system, posed.settings["weights"])
         details["log_evidence_labels"] = solution.log_evidence + log_weights - volume
-    posterior = _posterior(posed, solution, theta, e0)
+    posterior = _posterior(system, posed, solution, theta, e0)
     clock.lap("report")
     return Fit(
         coefficients=theta,
@@ -306,21 +306,31 @@ def _log_weights(system: TriangularSystem, table: Weights) -> float:
     )
 
 
-def _posterior(posed: _Posed, solution: Solution, theta: Matrix, e0: Matrix) -> Posterior | None:
+def _posterior(
+    system: TriangularSystem, posed: _Posed, solution: Solution, theta: Matrix, e0: Matrix
+) -> Posterior | None:
     """Posterior of (E0, θ): the eliminated rows determine E0 given θ."""
     if solution.precision_factor is None:
         return None
-    lower = solution.precision_factor * posed.gamma
-    if posed.one_body is None:
-        return Posterior(theta, lower, 0)
-    n_one = posed.one_body.rank
-    if n_one < len(e0):
+    support = np.arange(len(theta)) if solution.support is None else solution.support
+    lower = solution.precision_factor * posed.gamma[support]
+    n_all = len(theta) if system.basis is None else system.basis.n_functions
+    n_one = 0 if posed.one_body is None else posed.one_body.rank
+    if posed.one_body is not None and n_one < len(e0):
         return None
+    mean = np.zeros(n_one + n_all)
+    mean[:n_one] = e0[:n_one]
+    columns = system.columns if system.basis is not None else np.arange(len(theta))
+    mean[n_one + columns] = theta
+    active = np.concatenate([np.arange(n_one), n_one + columns[support]])
+    kept = None if np.array_equal(active, np.arange(len(mean))) else active
+    if posed.one_body is None:
+        return Posterior(mean, lower, 0, kept)
     sigma = solution.noise["energy"] / np.sqrt(posed.power)
     inverse = np.linalg.inv(posed.one_body.pseudo_inverse)
     rotation, upper = np.linalg.qr(inverse / sigma)
-    factor = np.zeros((n_one + len(theta),) * 2, order="F")
+    factor = np.zeros((len(active),) * 2, order="F")
     factor[:n_one, :n_one] = upper
-    factor[:n_one, n_one:] = rotation.T @ posed.one_body.coupling / sigma
+    factor[:n_one, n_one:] = rotation.T @ posed.one_body.coupling[:, support] / sigma
     factor[n_one:, n_one:] = lower
-    return Posterior(np.concatenate([e0, theta]), factor, n_one)
+    return Posterior(mean, factor, n_one, kept)
