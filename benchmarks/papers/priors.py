@@ -32,7 +32,7 @@ from lacemaker.structures import Frames
 from zuo2020 import DEGREES, frames_of, published_basis
 
 WEIGHTS = {"default": {"energy": 30.0, "forces": 1.0, "virial": 0.0}}
-SIZES = {"122": (12, 12, 12), **DEGREES}
+SIZES = {"122": (16, 12, 8), **DEGREES}
 FOLD = 10  # structures
 Vector = NDArray[np.float64]
 

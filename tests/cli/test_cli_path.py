@@ -30,7 +30,8 @@ def test_a_path_writes_its_models_pages_and_the_chosen_potential(traced):
     assert figures["chosen"] == path.by_size(20).size
     assert all(model.cost > 0.0 and model.mae["test"]["forces"] > 0.0 for model in path)
     errors = [model.fit.rmse["train"]["total"]["forces"] for model in path]
-    assert errors == sorted(errors, reverse=True)
+    assert np.all(np.diff(errors) < 0.02 * errors[0])  # regularised, so nearly
+    assert errors[-1] < 0.2 * errors[0]
     page = (traced / "path.html").read_text(encoding="utf-8")
     assert page.count("<svg") >= 4
     assert "http" not in page.replace("http://www.w3.org", "")

@@ -18,7 +18,7 @@ from lacemaker.priors import (
 )
 from lacemaker.regression import assemble, solve
 from lacemaker.regression.factor import compress
-from lacemaker.regression.prior_choice import choose_prior
+from lacemaker.regression.prior_choice import choose_prior, tempered
 from lacemaker.regression.problem import Block, Problem
 from lacemaker.regression.solvers import BLR
 
@@ -148,9 +148,69 @@ def test_solving_with_the_evidence_prior_is_solving_with_the_prior_it_chose():
     system = assemble(
         source, labelled(source, 20, coefficients=1.0 / AlgebraicPrior(p=3).gamma(source.functions))
     )
-    fit = solve(system, prior="evidence")
+    fit = solve(system, prior=EvidencePrior(likelihood_power=1.0))
     again = solve(system, prior=parse_prior(fit.settings["prior"]))
     np.testing.assert_allclose(fit.coefficients, again.coefficients, rtol=1e-9)
     assert fit.log_evidence == pytest.approx(again.log_evidence, abs=1e-6)
     assert len(fit.settings["prior_choice"]["trials"]) > 5
     json.dumps(fit.to_dict())
+
+
+def test_the_choice_can_be_repeated_with_its_one_candidate():
+    source = SyntheticRows()
+    system = assemble(source, labelled(source, 20))
+    fit = solve(system, prior="evidence")
+    again = solve(system, prior=EvidencePrior(candidates=(fit.settings["prior"],)))
+    np.testing.assert_allclose(fit.coefficients, again.coefficients, rtol=1e-9)
+    assert again.settings["prior_choice"]["trials"] == []
+
+
+@pytest.mark.parametrize("power", [0.25, 0.5, 1.0])
+def test_tempering_is_the_power_of_the_likelihood(power):
+    """-2 log p_τ, maximised over σ², against the formula on dense matrices."""
+    problem, _ = made_by(AlgebraicPrior(p=2), n_rows=500)
+    blocks = tempered(problem.blocks, power)
+    found = BLR().solve(Problem(tuple(blocks)))
+    rows, target = problem.R, problem.z
+    variance, prior = found.noise["energy"] ** 2, found.prior_scale**2
+
+    def minus_two_log(variance, prior):
+        precision = power * rows.T @ rows / variance + np.eye(rows.shape[1]) / prior
+        mean = np.linalg.solve(precision, power * rows.T @ target / variance)
+        misfit = np.sum((rows @ mean - target) ** 2) + problem.residual_squared
+        return (
+            power * misfit / variance
+            + mean @ mean / prior
+            + np.linalg.slogdet(precision * prior)[1]
+            + power * problem.n_rows * np.log(2.0 * np.pi * variance)
+        ), mean
+
+    best, mean = minus_two_log(variance, prior)
+    assert -2.0 * found.log_evidence == pytest.approx(best, rel=1e-9)
+    np.testing.assert_allclose(found.coefficients, mean, rtol=1e-6, atol=1e-9)
+    for change in (0.98, 1.02):
+        assert minus_two_log(variance * change, prior)[0] > best
+        assert minus_two_log(variance, prior * change)[0] > best
+
+
+def test_tempering_asks_for_a_stronger_prior_and_a_wider_posterior():
+    problem, _ = made_by(AlgebraicPrior(p=2), n_rows=120, noise=1.0)
+    plain, half = (BLR().solve(Problem(tuple(tempered(problem.blocks, power)))) for power in (1.0, 0.5))
+    assert half.noise["energy"] / half.prior_scale > plain.noise["energy"] / plain.prior_scale
+    widths = [np.linalg.inv(s.precision_factor.T @ s.precision_factor).diagonal() for s in (plain, half)]
+    assert np.median(widths[1] / widths[0]) > 1.2
+
+
+def test_restraints_are_not_tempered():
+    factor = compress(np.ones((3, len(FUNCTIONS) + 1)))
+    (block,) = tempered([Block("restraint", factor)], 0.5)
+    assert block.factor is factor
+
+
+def test_a_large_basis_is_judged_by_its_functions_of_low_degree():
+    problem, _ = made_by(AlgebraicPrior(p=4))
+    whole = choose_prior(EvidencePrior(), problem, FUNCTIONS)
+    part = choose_prior(EvidencePrior(max_functions=40), problem, FUNCTIONS)
+    assert part.gamma.shape == whole.gamma.shape
+    assert part.trials[0].log_evidence != whole.trials[0].log_evidence
+    np.testing.assert_allclose(np.std(np.log(part.gamma)), np.std(np.log(whole.gamma)), rtol=0.4)

@@ -152,7 +152,7 @@ def test_validation_scores_weighted_residuals_of_held_out_rows():
             return BLR().solve(problem)
 
     folded = assemble(SOURCE, FRAMES, folds=np.arange(40) % 4)
-    fit = solve(folded, solver=Spy(), validation=1, weights=WEIGHTS)
+    fit = solve(folded, solver=Spy(), prior="algebraic", validation=1, weights=WEIGHTS)
     Solver.registry.pop("spy")
     held_out = stack(SOURCE, [frame for i, frame in enumerate(FRAMES) if i % 4 == 1])
     weights = row_weights(held_out, WEIGHTS)
@@ -213,8 +213,10 @@ def test_impossible_requests_are_named(arguments, error, message):
 def test_a_prior_needs_quantum_numbers():
     bare = dataclasses.replace(SYSTEM, functions=())
     assert solve(bare, prior=None).coefficients.shape == (12,)
-    with pytest.raises(ConfigError, match=r"algebraic prior needs the quantum numbers.*prior=None"):
+    with pytest.raises(ConfigError, match=r"evidence prior needs the quantum numbers.*prior=None"):
         solve(bare)
+    with pytest.raises(ConfigError, match=r"algebraic prior needs the quantum numbers.*prior=None"):
+        solve(bare, prior="algebraic")
 
 
 def test_coefficients_that_are_not_finite_are_an_error():

@@ -11,6 +11,7 @@ from lacemaker.errors import EvaluationError
 from lacemaker.uncertainty import (
     Committee,
     attach_committee,
+    attach_deviations,
     attach_posterior,
     exact_spread,
     stored_committee,
@@ -180,3 +181,48 @@ def test_what_is_missing_is_said(fit, potential):
     )
     with pytest.raises(EvaluationError, match="do not fit it"):
         stored_committee(wrong)
+
+
+@pytest.fixture(scope="module")
+def path(basis, frames):
+    """Sparse models of the same data."""
+    return lace.solve(lace.assemble(basis, frames), solver=lace.OMP(sizes=(12, 40)), e0="fit")
+
+
+@pytest.mark.parametrize("number", [0, 1])
+def test_a_sparse_model_of_a_path_has_its_own_posterior(path, basis, frames, test_frames, number):
+    """Variances are those of a fit with the functions of the support alone."""
+    model = path[number]
+    assert model.fit.posterior.precision_factor.shape == (model.size + 2,) * 2  # two E0
+    prior = lace.priors.EvidencePrior(candidates=(path.settings["prior"],))
+    alone = lace.solve(lace.assemble(basis, frames).restrict(model.support), prior=prior, e0="fit")
+    for frame in test_frames[:2]:
+        found = exact_spread(model.potential(), frame, model.fit.posterior)
+        expected = exact_spread(alone.potential(), frame, alone.posterior)
+        np.testing.assert_allclose(found.forces_std, expected.forces_std, rtol=1e-5)
+        assert found.energy_std == pytest.approx(expected.energy_std, rel=1e-5)
+
+
+def test_samples_of_a_sparse_model_stay_on_its_support(path, test_frames, tmp_path):
+    model = path[0]
+    samples = model.committee(size=400)
+    assert set(np.flatnonzero(np.any(samples.coefficients != 0.0, axis=0))) == set(model.support)
+    potential = attach_deviations(attach_posterior(model.potential(), model.fit.posterior), samples)
+    potential.save(tmp_path / "sparse.lace")
+    loaded = lace.Potential.load(tmp_path / "sparse.lace")
+    exact = exact_spread(loaded, test_frames[0])  # from the posterior in the file
+    again = exact_spread(loaded, test_frames[0], model.fit.posterior)
+    assert exact.energy_std == pytest.approx(again.energy_std, rel=1e-10)
+    sampled = Committee(loaded).predict(test_frames[0])
+    assert sampled.energy_std == pytest.approx(exact.energy_std, rel=0.15)  # 1/√800 = 3.5 %
+    ratio = np.linalg.norm(sampled.forces_std) / np.linalg.norm(exact.forces_std)
+    assert ratio == pytest.approx(1.0, abs=0.05)
+
+
+def test_a_path_keeps_samples_in_its_file(path, tmp_path):
+    path.save(tmp_path / "models.path")
+    loaded = type(path).load(tmp_path / "models.path")
+    for old, new in zip(path, loaded, strict=True):
+        assert new.fit.posterior is None
+        np.testing.assert_allclose(new.committee().coefficients, old.committee().coefficients, rtol=1e-12)
+        np.testing.assert_array_equal(new.committee().e0, old.committee().e0)

@@ -20,7 +20,7 @@ def test_noise_of_unweighted_rows(fit):
 
 
 def test_committee_and_exact_variances_are_calibrated_alike(fit, test_frames):
-    potential = attach_committee(fit.potential(), fit.posterior, size=40)
+    potential = attach_committee(fit.potential(), fit.posterior, size=300)
     sampled = calibrations(potential, test_frames)
     exact = calibrations(potential, test_frames, noise=noise_of(fit), posterior=fit.posterior)
     assert set(sampled) == set(exact) == {"energy", "forces"}

@@ -131,7 +131,7 @@ class Config(Section):
     basis: BasisConfig = Field(default_factory=BasisConfig)
     repulsion: Repulsion = Field(default="auto", validate_default=True)
     e0: E0 = Field(default="auto", description="Energies of the isolated atoms, eV.")
-    prior: Prior = Field(default="algebraic", validate_default=True)
+    prior: Prior = Field(default="evidence", validate_default=True)
     solver: Solver = Field(default="blr", validate_default=True)
     uncertainty: Annotated[int, Field(ge=0, le=1000)] = Field(
         default=8,

@@ -39,8 +39,7 @@ weights:
 # sigmas: {{crystal: {{energy: 0.001, forces: 0.05}}}}   # or expected errors, eV and eV/Å: weight = 1/sigma
 
 prior:                            # how smooth the potential is expected to be
-  kind: algebraic                 # or exponential, gaussian, soap (sigma: 0.5), none; evidence: data choose
-  p: 4
+  kind: evidence                  # the data choose; or algebraic (p: 4), exponential, gaussian, soap, none
 
 solver:
   kind: blr                       # Bayesian linear regression: regularisation from the data, nothing to set

@@ -12,7 +12,8 @@ components and ĉ the minimiser of Σ_i w_i ‖y_i - A_i c‖²,
 (MacKay, Neural Computation 4, 415 (1992), for one w of each sort). Everything is expressed in coordinates x
 = T (c - c₀), where TᵀT = H and ĉ = c₀ at a reference w: there the Grams of the components sum to the
 identity, so that forming them loses nothing, and an evaluation costs one Cholesky factor and inverse, K³
-flops, without touching the rows.
+flops, without touching the rows. For the same reason the Gram of the component with most rows need not be
+formed: it is what the others leave of the identity, to within the round-off of one.
 """
 
 from collections.abc import Sequence
@@ -73,7 +74,7 @@ def maximise_evidence(
     components: Sequence[Component],
     starts: Sequence[Matrix],
     *,
-    tolerance: float = 1e-4,
+    tolerance: float = 1e-3,
     max_evaluations: int = 200,
 ) -> EvidenceMaximum:
     """Maximise the log evidence over the log weights of the free components.
@@ -135,19 +136,34 @@ class _Reference:
         factor, origin = _posterior(components, self.log_weights)
         self._counts = np.array([float(component.factor.n_rows) for component in components])
         self._log_det = 2.0 * float(np.sum(np.log(np.abs(np.diagonal(factor)))))
-        self._grams: list[Matrix] = []  # upper triangles of T⁻ᵀ w AᵀA T⁻¹
-        self._slopes: list[Matrix] = []
+        self._remembered: dict[bytes, tuple[float, Matrix]] = {}
         self._squares = np.empty(len(components))
+        grams: list[Matrix] = []  # upper triangles of T⁻ᵀ w AᵀA T⁻¹
+        self._slopes: list[Matrix] = []
+        heights = [len(component.factor.array) for component in components]
+        last = int(np.argmax(heights))
         for i, (component, weight) in enumerate(zip(components, self.log_weights, strict=True)):
             rows = np.exp(0.5 * weight) * component.factor.array
             residual = rows[:, -1] - rows[:, :-1] @ origin
-            whitened = blas.dtrsm(1.0, factor, rows[:, :-1].T, trans_a=1)
-            self._grams.append(blas.dsyrk(1.0, whitened))
-            self._slopes.append(whitened @ residual)
             self._squares[i] = residual @ residual
+            whitened = np.zeros((0, 0)) if i == last else blas.dtrsm(1.0, factor, rows[:, :-1].T, trans_a=1)
+            gram = whitened if i == last else blas.dsyrk(1.0, whitened)
+            slope = np.zeros(0) if i == last else whitened @ residual
+            grams.append(gram)
+            self._slopes.append(slope)
+        others = [i for i in range(len(components)) if i != last]
+        grams[last] = np.asfortranarray(np.eye(len(factor)) - sum(grams[i] for i in others))
+        self._slopes[last] = -np.sum([self._slopes[i] for i in others], axis=0)  # the origin is the minimum
+        self._grams = grams
 
     def evaluate(self, log_weights: Matrix) -> tuple[float, Matrix]:
-        """-2 log p (without N log 2π) and its gradient by log w."""
+        """-2 log p (without N log 2π) and its gradient by log w; remembered."""
+        key = log_weights.tobytes()
+        if key not in self._remembered:
+            self._remembered[key] = self._evaluated(log_weights)
+        return self._remembered[key]
+
+    def _evaluated(self, log_weights: Matrix) -> tuple[float, Matrix]:
         from scipy.linalg import lapack
 
         weights = np.exp(log_weights - self.log_weights)

@@ -21,22 +21,27 @@ class Posterior:
     Attributes
     ----------
     mean : (p,) array
-        eV.
-    precision_factor : (p, p) array, Fortran order
-        Upper triangle T.
+        eV; θ of all functions of the basis (of the system, where there is no basis).
+    precision_factor : (q, q) array, Fortran order
+        Upper triangle T, of all p entries or of those in ``active``.
     n_one_body : int
         How many of the leading entries are E0.
+    active : (q,) int array or None
+        Entries of x that may vary, those of a sparse model; the others are zero for certain. None for all.
     """
 
     mean: Matrix
     precision_factor: Matrix
     n_one_body: int
+    active: NDArray[np.int64] | None = None
 
     def variance(self, rows: Matrix) -> Matrix:
         """Variance of linear predictions ``rows @ x``, (..., p) -> (...)."""
         from scipy.linalg import solve_triangular
 
         flat = np.atleast_2d(np.asarray(rows, dtype=np.float64))
+        if self.active is not None:
+            flat = flat[:, self.active]
         whitened = solve_triangular(self.precision_factor, flat.T, trans="T")
         variances = np.einsum("ij,ij->j", whitened, whitened)
         return variances.reshape(np.shape(rows)[:-1])
@@ -45,8 +50,13 @@ class Posterior:
         """Draw x, (count, p)."""
         from scipy.linalg import solve_triangular
 
-        normal = np.random.default_rng(seed).standard_normal((len(self.mean), count))
-        return self.mean + solve_triangular(self.precision_factor, normal).T
+        normal = np.random.default_rng(seed).standard_normal((len(self.precision_factor), count))
+        drawn = solve_triangular(self.precision_factor, normal).T
+        if self.active is None:
+            return self.mean + drawn
+        samples = np.tile(self.mean, (count, 1))
+        samples[:, self.active] += drawn
+        return samples
 
 
 @dataclass(frozen=True, eq=False)

@@ -37,6 +37,8 @@ class PathModel:
         Measured µs/atom of energy and forces (:meth:`ModelPath.measured`).
     mae : mapping
         By set: ``{"energy": meV/atom, "forces": eV/Å, "virial": meV/atom}`` (:meth:`ModelPath.tested`).
+    deviations : Deviations or None
+        Posterior samples minus the coefficients, of a path read from a file.
     """
 
     fit: Fit
@@ -48,6 +50,7 @@ class PathModel:
     aic: float
     cost: float | None = None
     mae: Mapping[str, Mapping[str, float]] = field(default_factory=dict)
+    deviations: Any = None
 
     @property
     def size(self) -> int:
@@ -67,6 +70,17 @@ class PathModel:
     def potential(self) -> Any:
         """Make the :class:`lacemaker.Potential`; its program holds only what the support needs."""
         return self.fit.potential()
+
+    def committee(self, size: int = 8, seed: int = 0) -> Any:
+        """Posterior samples minus the coefficients, for :func:`lacemaker.uncertainty.attach_deviations`.
+
+        A model read from a file has the samples that were kept with it. None without a refit by evidence.
+        """
+        from lacemaker.uncertainty.storage import deviations_of
+
+        if self.fit.posterior is None:
+            return self.deviations
+        return deviations_of(self.fit.posterior, len(self.fit.elements), size, seed)
 
     def to_dict(self) -> dict[str, Any]:
         """Figures as plain JSON types, without the arrays."""

@@ -13,6 +13,8 @@ __all__ = ["restricted", "scattered"]
 
 Support = NDArray[np.int64]
 
+MOST_WITH_POSTERIOR = 4000  # functions: 128 MB for one model, about twice that for a whole path
+
 
 def restricted(problem: Problem, support: Support) -> Problem:
     """The problem with the columns of a support, in its order.
@@ -49,8 +51,12 @@ def restricted(problem: Problem, support: Support) -> Problem:
 
 
 def scattered(solution: Solution, support: Support, n_columns: int, **details: object) -> Solution:
-    """A solution on a support as one of all K columns, zero elsewhere, without its posterior."""
+    """A solution on a support as one of all K columns, zero elsewhere.
+
+    Its posterior is that of the support; above ``MOST_WITH_POSTERIOR`` functions it is given up for memory.
+    """
     full = np.zeros(n_columns)
     full[support] = solution.coefficients
     merged: Mapping[str, object] = {**solution.details, **details}
-    return replace(solution, coefficients=full, precision_factor=None, details=merged)
+    factor = solution.precision_factor if len(support) <= MOST_WITH_POSTERIOR else None
+    return replace(solution, coefficients=full, precision_factor=factor, support=support, details=merged)

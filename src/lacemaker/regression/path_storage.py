@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Mapping
-from dataclasses import fields
+from dataclasses import fields, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -26,7 +26,7 @@ _MODEL = ("penalty", "training_error", "validation_error", "bic", "aic", "cost",
 
 
 def save_path(path: ModelPath, file: Path) -> None:
-    """Write a path; posteriors are not kept (refit a model to get its own).
+    """Write a path; of posteriors, eight samples are kept.
 
     Raises
     ------
@@ -43,6 +43,12 @@ def save_path(path: ModelPath, file: Path) -> None:
     }
     if fits[0].columns is not None:
         arrays["columns"] = np.asarray(fits[0].columns, dtype=np.int64)
+    committees = [model.committee() for model in path]
+    if all(committee is not None for committee in committees):
+        pairs = list(zip(path, committees, strict=True))
+        samples = np.concatenate([c.coefficients[:, _entries(m)] for m, c in pairs], axis=1)
+        arrays["samples"] = np.ascontiguousarray(samples)
+        arrays["samples_e0"] = np.array([c.e0 for c in committees])
     header = {
         "format": FORMAT,
         "elements": list(path.elements),
@@ -87,8 +93,28 @@ def load_path(file: Path) -> ModelPath:
             "columns": arrays.get("columns"),
         }
         figures = {**model, "penalty": _number(model["penalty"], np.nan)}
-        models.append(PathModel(fit=Fit(**restored), support=support, **figures))
+        found = PathModel(fit=Fit(**restored), support=support, **figures)
+        if "samples" in arrays:
+            found = replace(found, deviations=_deviations(found, arrays, i, part))
+        models.append(found)
     return ModelPath(tuple(models), tuple(header["elements"]), header["settings"])
+
+
+def _entries(model: PathModel) -> "NDArray[np.int64]":
+    """Where the coefficients of a model are among those of its basis."""
+    columns = model.fit.columns if model.fit.basis is not None else None
+    return model.support if columns is None else columns[model.support]
+
+
+def _deviations(model: PathModel, arrays: Mapping[str, Any], number: int, part: slice) -> Any:
+    from lacemaker.uncertainty.storage import Deviations
+
+    samples, basis = arrays["samples"][:, part], model.fit.basis
+    coefficients = np.zeros(
+        (len(samples), len(model.fit.coefficients) if basis is None else basis.n_functions)
+    )
+    coefficients[:, _entries(model)] = samples
+    return Deviations(coefficients, arrays["samples_e0"][number])
 
 
 def _read(file: Path) -> tuple[dict[str, Any], Mapping[str, Any]]:

@@ -6,8 +6,14 @@ number, whose evidence has in practice one maximum: a ladder of values is climbe
 parabola through the best three is tried once. Deterministic; about six trials per family.
 
 The evidence takes rows for independent. Those of one structure are not: what the basis cannot describe is
-common to them, which makes the evidence too sure of itself. Among priors whose evidence is within a margin
-in proportion to the rows, the gentlest is taken: that under which log γ varies least.
+common to them, which makes the evidence too sure of itself. So the likelihood is raised to a power τ < 1,
+
+    -2 log p_τ(y) = τ (S(λ)/σ² + N log 2πσ²) + Σ log(1 + d²/λ)
+
+which is the evidence of √τ times the rows, counted as τ N (:func:`tempered`): whoever solves the tempered
+problem by evidence gets the strength and the width of the posterior that go with it. Among priors whose
+evidence is within a margin in proportion to the rows, the gentlest is taken: that under which log γ varies
+least.
 """
 
 from collections.abc import Callable, Sequence
@@ -30,10 +36,11 @@ from lacemaker.priors import (
 from lacemaker.regression.evidence import Component, maximise_evidence
 from lacemaker.regression.factor import Factor
 from lacemaker.regression.lapack import singular_projection
-from lacemaker.regression.problem import Problem
+from lacemaker.regression.path_problem import restricted
+from lacemaker.regression.problem import Block, Problem
 from lacemaker.regression.shared_noise import EvidenceProfile
 
-__all__ = ["PriorChoice", "Trial", "choose_prior"]
+__all__ = ["PriorChoice", "Trial", "choose_prior", "tempered"]
 
 Vector = NDArray[np.float64]
 
@@ -101,6 +108,20 @@ def _ladder(family: str) -> tuple[Callable[[float], Prior], Vector]:
     return (lambda sigma: SOAPPrior(sigma=sigma)), np.array([0.12, 0.2, 0.32, 0.5, 0.7, 1.0, 1.4, 2.0])
 
 
+def tempered(blocks: Sequence[Block], power: float) -> list[Block]:
+    """The blocks with the likelihood of their data raised to a power; restraints are beliefs and stay."""
+    if power == 1.0:
+        return list(blocks)
+    return [
+        block if block.kind == "restraint" else Block(block.kind, _tempered(block.factor, power))
+        for block in blocks
+    ]
+
+
+def _tempered(factor: Factor, power: float) -> Factor:
+    return Factor(np.sqrt(power) * factor.array, max(round(power * factor.n_rows), min(factor.n_rows, 1)))
+
+
 def choose_prior(
     prior: EvidencePrior, problem: Problem, functions: Sequence[Any], basis: Any = None
 ) -> PriorChoice:
@@ -111,7 +132,7 @@ def choose_prior(
     prior : EvidencePrior
         What to compare.
     problem : Problem
-        Columns as they are, Γ = 1.
+        Columns as they are, Γ = 1; tempered already.
     functions : sequence
         Quantum numbers of the columns.
     basis : ACEBasis, optional
@@ -132,22 +153,35 @@ def choose_prior(
     if problem.n_rows < 1:
         raise SolverError(
             "The prior cannot be chosen: no row is left once the one-body energies are fitted. Found "
-            f"{problem.n_columns} functions. Add structures, or name a prior such as 'algebraic'."
+            f"{problem.n_columns} functions. Add structures, or give E0 and a prior such as 'algebraic'."
         )
-    search = _Search(problem, functions, basis, prior.tolerance, prior.caution * problem.n_rows)
+    best, trials = _compared(prior, problem, functions, basis)
+    log_gamma = best.log_gamma(functions, basis=basis)
+    if prior.strengths == "shared":
+        return PriorChoice(best, np.exp(log_gamma), trials)
+    labels = _groups(functions, prior.strengths, getattr(basis, "elements", None))
+    factors, strengths = _strengths(problem, log_gamma, labels)
+    return PriorChoice(best, np.exp(log_gamma) * factors, trials, strengths)
+
+
+def _compared(
+    prior: EvidencePrior, problem: Problem, functions: Sequence[Any], basis: Any
+) -> tuple[Prior, tuple[Trial, ...]]:
+    """The best prior and what it was compared with, judged on the functions of lowest degree."""
+    if len(prior.candidates) == 1:
+        return prior.candidates[0], ()
+    margin = prior.caution * problem.n_rows
+    if len(functions) > prior.max_functions:
+        degrees = [sum(n + 1.5 * ell for _, n, ell in function.channels) for function in functions]
+        kept = np.sort(np.argsort(degrees, kind="stable")[: prior.max_functions])
+        problem, functions = restricted(problem, kept), [functions[i] for i in kept]
+    search = _Search(problem, functions, basis, prior.tolerance, margin)
     if prior.candidates:
         for candidate in prior.candidates:
             search.try_one(candidate)
     else:
         search.explore([_ladder(family) for family in prior.families])
-    chosen = search.choose()
-    log_gamma = chosen.prior.log_gamma(functions, basis=basis)
-    trials = tuple(search.trials)
-    if prior.strengths == "shared":
-        return PriorChoice(chosen.prior, np.exp(log_gamma), trials)
-    labels = _groups(functions, prior.strengths, getattr(basis, "elements", None))
-    factors, strengths = _strengths(problem, log_gamma, labels)
-    return PriorChoice(chosen.prior, np.exp(log_gamma) * factors, trials, strengths)
+    return search.choose().prior, tuple(search.trials)
 
 
 class _Search:

@@ -87,7 +87,9 @@ class Solution:
     log_evidence : float or None
         Log marginal likelihood of the weighted rows.
     precision_factor : (K, K) array or None
-        Upper triangle T with TᵀT the posterior precision of c.
+        Upper triangle T with TᵀT the posterior precision of c; (n, n) of the n columns in ``support``.
+    support : (n,) int array or None
+        The columns that were not left out; None for all.
     rank : int
         Numerical rank.
     condition : float
@@ -107,6 +109,7 @@ class Solution:
     prior_scale: float | None = None
     log_evidence: float | None = None
     precision_factor: Matrix | None = None
+    support: NDArray[np.int64] | None = None
     details: Mapping[str, Any] = field(default_factory=dict)
 
 

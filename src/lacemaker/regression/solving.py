@@ -3,7 +3,7 @@
 import time
 import warnings
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import TYPE_CHECKING, Any, overload
 
@@ -11,11 +11,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lacemaker.errors import ConfigError, LacemakerWarning, SolverError
-from lacemaker.priors import AlgebraicPrior, EvidencePrior, Prior, parse_prior
+from lacemaker.priors import EvidencePrior, Prior, parse_prior
 from lacemaker.regression.elimination import OneBody, drop_one_body, eliminate_one_body, given_energies
 from lacemaker.regression.factor import Factor
 from lacemaker.regression.fit import Fit, Posterior
-from lacemaker.regression.prior_choice import choose_prior
+from lacemaker.regression.prior_choice import choose_prior, tempered
 from lacemaker.regression.problem import Block, Problem, Solution
 from lacemaker.regression.restraint import calibrated
 from lacemaker.regression.solvers import BLR, Solver, parse_solver
@@ -56,7 +56,7 @@ def solve(
     system: TriangularSystem,
     *,
     solver: Solver | str | Mapping[str, Any] | None = None,
-    prior: Prior | str | Mapping[str, Any] | None = AlgebraicPrior(),  # noqa: B008  (frozen)
+    prior: Prior | str | Mapping[str, Any] | None = EvidencePrior(),  # noqa: B008  (frozen)
     e0: Any = "fit",
     weights: Weights | WeightTable | None = None,
     validation: TriangularSystem | int | None = None,
@@ -69,7 +69,7 @@ def solve(
     solver : Solver, name or table, optional
         ``BLR()`` by default.
     prior : Prior, name, table or None
-        ``AlgebraicPrior(p=4)`` by default; None is no prior, "evidence" lets the data choose.
+        By default ("evidence") the data choose family and shape; None is no prior.
     e0 : "fit", "zero", mapping or ReferenceEnergies
         One-body energies: fitted with the rest, unpenalised, or given in eV per atom.
     weights : mapping, optional
@@ -121,6 +121,7 @@ class _Posed:
     e0: Matrix  # (NZ,) given energies, zeros where fitted
     settings: Mapping[str, Any]
     messages: tuple[str, ...]
+    power: float = 1.0  # of the likelihood: what a row counts for
 
     def energies(self, coefficients: Matrix) -> Matrix:
         """E0 (..., NZ) that goes with θ (..., K)."""
@@ -175,22 +176,24 @@ def _pose(
     if fitted:
         one_body = one_body or _no_energies(system)
         messages = _one_body_messages(system, one_body)
-    chosen = {}
+    chosen, power = {}, 1.0
     if isinstance(prior, EvidencePrior):
+        blocks, power = tempered(blocks, prior.likelihood_power), prior.likelihood_power
         choice = choose_prior(prior, Problem(tuple(blocks)), system.functions, system.basis)
         blocks = [Block(block.kind, _scale(block.factor, choice.gamma)) for block in blocks]
-        prior, gamma, chosen = choice.prior, choice.gamma, {"prior_choice": choice.to_dict()}
+        chosen = {"prior_choice": {"likelihood_power": power, **choice.to_dict()}}
+        prior, gamma = choice.prior, choice.gamma
     settings = {
         "prior": prior.model_dump(),
         **chosen,
         "e0": "fit" if fitted else dict(zip(system.elements, given.tolist(), strict=True)),
         "weights": {kind: dict(row) for kind, row in (table or {}).items()},
     }
-    posed = _Posed(Problem(tuple(blocks), system.functions), gamma, one_body, given, settings, messages)
+    problem = Problem(tuple(blocks), system.functions)
+    posed = _Posed(problem, gamma, one_body, given, settings, messages, power)
     if validation is None:
         return posed
-    problem = Problem(tuple(blocks), system.functions, _validation_score(validation, posed, table))
-    return _Posed(problem, gamma, one_body, given, settings, messages)
+    return replace(posed, problem=replace(problem, validation=_validation_score(validation, posed, table)))
 
 
 def _gamma(system: TriangularSystem, prior: Prior) -> Matrix:
@@ -264,9 +267,9 @@ def _finish(
     details = dict(solution.details)
     if solution.log_evidence is not None:
         volume = 0.0 if posed.one_body is None else posed.one_body.log_volume
-        log_weights = _log_weights(system, posed.settings["weights"])
+        log_weights = posed.power * _log_weights(system, posed.settings["weights"])
         details["log_evidence_labels"] = solution.log_evidence + log_weights - volume
-    posterior = _posterior(posed, solution, theta, e0)
+    posterior = _posterior(system, posed, solution, theta, e0)
     clock.lap("report")
     return Fit(
         coefficients=theta,
@@ -304,21 +307,31 @@ def _log_weights(system: TriangularSystem, table: Weights) -> float:
     )
 
 
-def _posterior(posed: _Posed, solution: Solution, theta: Matrix, e0: Matrix) -> Posterior | None:
+def _posterior(
+    system: TriangularSystem, posed: _Posed, solution: Solution, theta: Matrix, e0: Matrix
+) -> Posterior | None:
     """Posterior of (E0, θ): the eliminated rows determine E0 given θ."""
     if solution.precision_factor is None:
         return None
-    lower = solution.precision_factor * posed.gamma
-    if posed.one_body is None:
-        return Posterior(theta, lower, 0)
-    n_one = posed.one_body.rank
-    if n_one < len(e0):
+    support = np.arange(len(theta)) if solution.support is None else solution.support
+    lower = solution.precision_factor * posed.gamma[support]
+    n_all = len(theta) if system.basis is None else system.basis.n_functions
+    n_one = 0 if posed.one_body is None else posed.one_body.rank
+    if posed.one_body is not None and n_one < len(e0):
         return None
-    sigma = solution.noise["energy"]
+    mean = np.zeros(n_one + n_all)
+    mean[:n_one] = e0[:n_one]
+    columns = system.columns if system.basis is not None else np.arange(len(theta))
+    mean[n_one + columns] = theta
+    active = np.concatenate([np.arange(n_one), n_one + columns[support]])
+    kept = None if np.array_equal(active, np.arange(len(mean))) else active
+    if posed.one_body is None:
+        return Posterior(mean, lower, 0, kept)
+    sigma = solution.noise["energy"] / np.sqrt(posed.power)
     inverse = np.linalg.inv(posed.one_body.pseudo_inverse)
     rotation, upper = np.linalg.qr(inverse / sigma)
-    factor = np.zeros((n_one + len(theta),) * 2, order="F")
+    factor = np.zeros((len(active),) * 2, order="F")
     factor[:n_one, :n_one] = upper
-    factor[:n_one, n_one:] = rotation.T @ posed.one_body.coupling / sigma
+    factor[:n_one, n_one:] = rotation.T @ posed.one_body.coupling[:, support] / sigma
     factor[n_one:, n_one:] = lower
-    return Posterior(np.concatenate([e0, theta]), factor, n_one)
+    return Posterior(mean, factor, n_one, kept)

@@ -3,8 +3,10 @@
 ============================ ================ ==========================================================
 extra.committee.coefficients F64 (k, K)       deviations of k posterior samples from ``coefficients``, eV
 extra.committee.e0           F64 (k, Z)       the same for ``e0``
-extra.posterior.factor       F64 (p (p+1)/2,) rows of the upper triangle T, one after another; x = (E0, c) or
-                                              c has the precision TᵀT; p = K + number of E0 fitted
+extra.posterior.factor       F64 (q (q+1)/2,) rows of the upper triangle T, one after another; x = (E0, c) or
+                                              c has the precision TᵀT; q = K + number of E0 fitted
+extra.posterior.active       I64 (q,)         of sparse models: the coefficients c that T is of, the others
+                                              being 0 for certain; E0 are -Z … -1
 ============================ ================ ==========================================================
 """
 
@@ -21,10 +23,19 @@ if TYPE_CHECKING:
     from lacemaker.potential import Potential
     from lacemaker.regression import Posterior
 
-__all__ = ["Deviations", "attach_committee", "attach_posterior", "stored_committee", "stored_posterior"]
+__all__ = [
+    "Deviations",
+    "attach_committee",
+    "attach_deviations",
+    "attach_posterior",
+    "deviations_of",
+    "stored_committee",
+    "stored_posterior",
+]
 
 DEFAULT_SIZE = 8
 _COEFFICIENTS, _E0, _FACTOR = "committee.coefficients", "committee.e0", "posterior.factor"
+_ACTIVE = "posterior.active"
 
 
 class Deviations(NamedTuple):
@@ -41,16 +52,31 @@ def attach_committee(
 
     The standard deviation of a standard deviation from k samples is 1/√(2k) of it: 25 % for 8.
     """
+    return attach_deviations(potential, deviations_of(posterior, len(potential.elements), size, seed))
+
+
+def deviations_of(
+    posterior: Posterior, n_elements: int, size: int = DEFAULT_SIZE, seed: int = 0
+) -> Deviations:
+    """Samples of a posterior, minus its mean."""
     samples = posterior.samples(size, seed) - posterior.mean
     n_one = posterior.n_one_body
-    e0 = samples[:, :n_one] if n_one else np.zeros((size, len(potential.elements)))
-    return potential.with_extras(**{_COEFFICIENTS: samples[:, n_one:], _E0: e0})
+    e0 = samples[:, :n_one] if n_one else np.zeros((size, n_elements))
+    return Deviations(samples[:, n_one:], e0)
+
+
+def attach_deviations(potential: Potential, deviations: Deviations) -> Potential:
+    """The potential with samples drawn before."""
+    return potential.with_extras(**{_COEFFICIENTS: deviations.coefficients, _E0: deviations.e0})
 
 
 def attach_posterior(potential: Potential, posterior: Posterior) -> Potential:
-    """The potential with its whole posterior, for exact variances: 4 p² bytes, 4 MB for 1000 functions."""
-    p = len(posterior.mean)
-    return potential.with_extras(**{_FACTOR: posterior.precision_factor[np.triu_indices(p)]})
+    """The potential with its whole posterior, for exact variances: 4 q² bytes, 4 MB for 1000 functions."""
+    q = len(posterior.precision_factor)
+    arrays = {_FACTOR: posterior.precision_factor[np.triu_indices(q)]}
+    if posterior.active is not None:
+        arrays[_ACTIVE] = np.asarray(posterior.active, dtype=np.int64) - posterior.n_one_body
+    return potential.with_extras(**arrays)
 
 
 def stored_committee(potential: Potential) -> Deviations:
@@ -91,14 +117,16 @@ def stored_posterior(potential: Potential) -> Posterior:
             "a potential with samples at most" if _COEFFICIENTS in potential.extras else "no uncertainties",
             "save it with attach_posterior(potential, fit.posterior), or use the committee",
         )
-    p = round((np.sqrt(8 * len(packed) + 1) - 1) / 2)
-    n_one = p - len(potential.coefficients)
-    if p * (p + 1) // 2 != len(packed) or n_one not in (0, len(potential.elements)):
+    q, n_all = round((np.sqrt(8 * len(packed) + 1) - 1) / 2), len(potential.coefficients)
+    active: Any = potential.extras.get(_ACTIVE)
+    n_one = q - n_all if active is None else int(np.sum(active < 0))
+    fits = active is None or (len(active) == q and np.all(active < n_all) and np.all(active >= -n_one))
+    if q * (q + 1) // 2 != len(packed) or n_one not in (0, len(potential.elements)) or not fits:
         raise _wrong_shape(packed.shape)
-    factor = np.zeros((p, p), order="F")
-    factor[np.triu_indices(p)] = packed
+    factor = np.zeros((q, q), order="F")
+    factor[np.triu_indices(q)] = packed
     mean = np.concatenate([potential.e0[:n_one], potential.coefficients])
-    return Posterior(mean, factor, n_one)
+    return Posterior(mean, factor, n_one, None if active is None else active + n_one)
 
 
 def has_committee(potential: Potential) -> bool:

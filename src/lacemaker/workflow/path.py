@@ -104,7 +104,7 @@ def path(
         chosen = choose_model(models, choice or {})
         folder = output_folder(settings.output)
         models.save(folder / PATH)
-        export(chosen, folder / POTENTIAL, data=sets.facts(settings))
+        export(chosen, folder / POTENTIAL, size=settings.uncertainty, data=sets.facts(settings))
         with timer.stage("report"):
             _write_pages(folder, models, chosen, interactive, timer)
     return PathResult(folder, models, chosen)
@@ -122,12 +122,17 @@ def choose_model(models: ModelPath, choice: Mapping[str, float | bool]) -> PathM
     return models.by_evidence() if "evidence" in given else models.select()
 
 
-def export(model: PathModel, file: Path, **metadata: Any) -> Potential:
-    """Save one model of a path as a potential."""
+def export(model: PathModel, file: Path, *, size: int = 8, **metadata: Any) -> Potential:
+    """Save one model of a path as a potential, with posterior samples where its coefficients have them."""
     fit = {key: value for key, value in model.fit.to_dict().items() if key != "timings_s"}
     errors = {name: {"mae": dict(row)} for name, row in model.mae.items()}
     details = {"versions": versions(), "fit": fit, "errors": errors, "path": model.to_dict(), **metadata}
     potential = model.potential().with_metadata(**plain(details))
+    committee = model.committee(size) if size else None
+    if committee is not None:
+        from lacemaker.uncertainty import attach_deviations
+
+        potential = attach_deviations(potential, committee)
     potential.save(file)
     return potential
 

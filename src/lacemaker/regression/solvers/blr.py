@@ -42,7 +42,7 @@ class BLR(Solver):
     noise: Literal["shared", "per_quantity"] = "shared"
     noise_floor: float = Field(default=1e-8, gt=0.0, allow_inf_nan=False)
     prior_floor: float = Field(default=1e-8, gt=0.0, allow_inf_nan=False)
-    tolerance: float = Field(default=1e-4, gt=0.0, lt=1.0)
+    tolerance: float = Field(default=1e-3, gt=0.0, lt=1.0)
 
     def solve(self, problem: Problem) -> Solution:
         """See :class:`Solver`."""
