@@ -29,6 +29,26 @@ def _pair(value: Any) -> Any:
     return None if value is False or value == "none" else value
 
 
+def _purified(value: Any) -> Any:
+    if value is True or value in ("full", "pair"):
+        return {"kind": "full" if value is True else value}
+    if isinstance(value, str) and value != "none":
+        raise ValueError("choose true (or full), pair or none, or give a mapping with kind and remove")
+    return None if value is False or value == "none" else value
+
+
+class PurifiedConfig(Section):
+    """Self-interactions taken off the many-body functions."""
+
+    kind: Literal["full", "pair"] = Field(
+        default="full",
+        description="full: sums over distinct neighbours; pair: no self-interaction in dimers.",
+    )
+    remove: Annotated[int, Field(ge=0, le=5)] = Field(
+        default=0, description="Leave out many-body functions up to this correlation order."
+    )
+
+
 class BasisConfig(Section):
     """Which functions of an environment the energy is made of; all but `preset` refines it."""
 
@@ -62,6 +82,9 @@ class BasisConfig(Section):
     optimal: Literal["degree", "body_order", "cost"] | None = Field(
         default=None, description="Keep only functionally independent functions, taken in this order."
     )
+    purified: Annotated[PurifiedConfig | None, BeforeValidator(_purified)] = Field(
+        default=None, description="true or pair: take self-interactions off (after `optimal`)."
+    )
 
     def build(self, elements: Sequence[str], core: ZBL | None) -> ACEBasis:
         """The basis for the elements of the data, with the given repulsive core."""
@@ -87,7 +110,9 @@ class BasisConfig(Section):
             envelope=self.envelope,
             polynomials=self.polynomials,
         )
-        return basis.optimal(self.optimal) if self.optimal else basis
+        if self.optimal:
+            basis = basis.optimal(self.optimal)
+        return basis.purified(self.purified.kind, self.purified.remove) if self.purified else basis
 
 
 class RepulsionConfig(Section):
