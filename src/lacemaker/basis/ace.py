@@ -30,6 +30,7 @@ from lacemaker.basis.radial import Jacobi, RadialBasis
 from lacemaker.basis.repulsion import ZBL
 from lacemaker.basis.sizes import BasisCounts, count_basis
 from lacemaker.basis.transforms import Agnesi, Transform
+from lacemaker.basis.truncation import truncated_columns, truncated_spec
 
 if TYPE_CHECKING:
     from lacemaker.basis.spec import BasisSpec
@@ -375,6 +376,27 @@ class ACEBasis:
         if remove:
             basis = self.subset([f.kind == "pair" or f.correlation_order > remove for f in self.columns])
         return basis._part(purification_spec(basis, kind))
+
+    def truncated(self, order: int) -> "ACEBasis":
+        """The functions of correlation order 1 to `order` (body order minus one) as a basis of their own.
+
+        Its columns are those of this basis, in the same order; pair functions (order 1) and a ZBL core stay.
+
+        Raises
+        ------
+        BasisError
+            when the order is not one of the basis, or a selection has no functions as low as that.
+        """
+        basis = ACEBasis.__new__(ACEBasis)
+        basis._set(truncated_spec(self, order))
+        expected = tuple(self.columns[k] for k in truncated_columns(self, order))
+        if basis.columns != expected:
+            raise basis_error(
+                "the low orders of this basis are not a basis of their own",
+                f"{basis.n_functions} functions where {len(expected)} were expected",
+                "restrict the columns of the system instead, or report this",
+            )
+        return basis
 
     def _part(self, spec: "BasisSpec") -> "ACEBasis":
         purified = self.specification.purification

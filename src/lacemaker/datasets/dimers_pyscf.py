@@ -203,7 +203,7 @@ def _solver(
     atoms = [(symbol, (0.0, 0.0, height)) for symbol, height in zip(symbols, z, strict=True)]
     molecule = gto.M(atom=atoms, basis=basis, spin=spin, unit="Angstrom", verbose=0)
     field = (dft.RKS if restricted else dft.UKS)(molecule)
-    field.xc, field.grids.level, field.conv_tol, field.max_cycle = functional, grid, 1e-7, 60
+    field.xc, field.grids.level, field.conv_tol, field.max_cycle = functional, grid, 1e-7, 50
     return field
 
 
@@ -257,9 +257,10 @@ def _distance(pair: Pair, r: float, moments: Sequence[int], level: Level) -> dic
         if name == NAMES[0]:
             result = _converged(fields, [None], insist=False)
         elif name == BROKEN:
-            result = _converged(fields, [_turned(fields(), dm) for dm in (high, atoms) if dm is not None])
+            turned = [_turned(fields(), dm) for dm in (high, atoms) if dm is not None]
+            result = _converged(fields, turned, insist=not found)
         else:
-            result = _converged(fields, [None, atoms if high is None else high])
+            result = _converged(fields, [None, atoms if high is None else high], insist=not found)
         if result is not None:
             high = result["density"] if spin == sum(moments) else high
             found[name] = _stored(result)
