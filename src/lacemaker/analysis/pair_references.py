@@ -40,9 +40,7 @@ def calculator_references(
     refused: EvaluationError | None = None
     for pair, r in grids.items():
         try:
-            curve = pair_curves(model, [pair], grid=lambda a, b, r=r: r, bond=lambda a, b, r=r: float(r[0]))[
-                0
-            ]
+            energy = np.array([interaction(model, pair, _dimer(x))[0] for x in r])
         except EvaluationError as error:
             refused = error
             continue

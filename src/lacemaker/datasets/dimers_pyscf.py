@@ -203,7 +203,7 @@ def _solver(
     atoms = [(symbol, (0.0, 0.0, height)) for symbol, height in zip(symbols, z, strict=True)]
     molecule = gto.M(atom=atoms, basis=basis, spin=spin, unit="Angstrom", verbose=0)
     field = (dft.RKS if restricted else dft.UKS)(molecule)
-    field.xc, field.grids.level, field.conv_tol, field.max_cycle = functional, grid, 1e-7, 50
+    field.xc, field.grids.level, field.conv_tol, field.max_cycle = functional, grid, 1e-6, 35
     return field
 
 
