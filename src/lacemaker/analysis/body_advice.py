@@ -33,13 +33,14 @@ def _check(report: BodyOrderReport) -> Iterator[tuple[str, str]]:
         return
     sizes = ", ".join(str(n) for n, _, _ in check.largest)
     if check.passed:
-        yield "good", f"Interactions of {sizes} atoms vanish to round-off: a potential of {check.bodies} bodies."
+        yield "good", f"Interactions of {sizes} atoms vanish: this is a potential of {check.bodies} bodies."
     else:
         worst = max(check.largest, key=lambda item: item[2])
         yield (
             "bad",
-            f"A potential of {check.bodies} bodies has an interaction of {worst[0]} atoms: {worst[1]:.1e} eV, "
-            f"{worst[2]:.1e} of what it is a difference of. The evaluation is wrong; please report it.",
+            f"A potential of {check.bodies} bodies has an interaction of {worst[0]} atoms, "
+            f"{worst[1]:.1e} eV, {worst[2]:.1e} of what it is a difference of. The evaluation is wrong; "
+            "please report it.",
         )
 
 
@@ -76,8 +77,8 @@ def _support(report: BodyOrderReport) -> Iterator[tuple[str, str]]:
             if unsupported:
                 yield (
                     "warn",
-                    f"{pair.curve.name}: at {', '.join(unsupported)} the data hold less about the dimer than one "
-                    "direct calculation would. Read the curve there as an effective interaction.",
+                    f"{pair.curve.name}: at {', '.join(unsupported)} the data hold less about the dimer than "
+                    "one direct calculation would. Read the curve there as an effective interaction.",
                 )
         yield from _against_references(pair)
     poor = sum(o.status != "data" for o in report.observables)

@@ -78,13 +78,17 @@ def crystal_observables(
 
     if structures is None:
         structures = prototypes(potential.elements, partial(nearest_neighbour_distance, potential))
+    known = np.zeros_like(potential.e0) if identifiability.posterior.n_one_body else potential.e0
     found: list[SupportedObservable] = []
     for name, atoms in structures.items():
-        found += _of_crystal(identifiability, name, atoms)
+        found += _of_crystal(identifiability, name, atoms, known)
     return found
 
 
-def _of_crystal(identifiability: Identifiability, name: str, atoms: Atoms) -> list[SupportedObservable]:
+def _of_crystal(
+    identifiability: Identifiability, name: str, atoms: Atoms, known_e0: np.ndarray
+) -> list[SupportedObservable]:
+    """`known_e0` (NZ,) eV: one-body energies that are given, not part of the posterior."""
     design = _Designs(identifiability.basis, atoms.get_chemical_symbols())
     positions, cell = atoms.get_positions(), np.array(atoms.cell)
     rows, labels = [], []
@@ -110,7 +114,7 @@ def _of_crystal(identifiability: Identifiability, name: str, atoms: Atoms) -> li
             structure=f"{name}, {where}",
             quantity=quantity,
             unit=unit,
-            value=float(support.value[k]),
+            value=float(support.value[k] + counts[k] @ known_e0),
             std=float(support.std[k]),
             prior_share=float(support.prior_share[k]),
             status=_status(float(support.std[k]) / negligible, float(support.prior_share[k])),

@@ -17,6 +17,7 @@ import typer
 from lacemaker import __version__
 from lacemaker.cli import (
     bench,
+    bodies,
     check,
     demo,
     evaluate,
@@ -56,6 +57,7 @@ for verb in (
     info.info,
     export.export,
     report.report,
+    bodies.bodies,
     bench.bench,
     validate.validate,
 ):
