@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from lacemaker.analysis.clusters import SHAPES, cluster, cluster_energy, interaction
+from lacemaker.analysis.clusters import SHAPES, cluster, cluster_energy, frame_of, interaction, subsets
 from lacemaker.analysis.dimers import DimerCurve, dimer_curve
 
 if TYPE_CHECKING:
@@ -96,7 +96,9 @@ class OrderCheck:
     bodies : int
         K = ν + 1 of the potential.
     largest : tuple of (n, value, relative)
-        Largest |V_n| found (eV) for n > K, and relative to the energies it is a difference of.
+        Largest |V_n| found (eV) for n > K, and relative to the terms it is a difference of: the
+        contributions of the basis functions to the energies of all sub-clusters, which may cancel already in
+        one energy.
     n_clusters : int
         Clusters tried of each n.
     """
@@ -221,7 +223,7 @@ def check_orders(potential: Potential, *, n_clusters: int = 4, most: int = 7, se
 
     used = potential.coefficients != 0
     bodies = 1 + int(potential.columns.orders[used].max(initial=1))
-    energy = SinglePoint(potential)
+    energy, terms = SinglePoint(potential), _TermSizes(potential)
     rng = np.random.default_rng(seed)
     largest = []
     for n in range(bodies + 1, max(bodies + 1, min(most, bodies + 2)) + 1):
@@ -232,7 +234,33 @@ def check_orders(potential: Potential, *, n_clusters: int = 4, most: int = 7, se
                 nearest_neighbour_distance(potential, a, b)
                 for a, b in combinations_with_replacement(sorted(set(symbols)), 2)
             )
-            value, scale = interaction(energy, symbols, cluster("random", n, 0.9 * bond, seed + k))
-            worst = max(worst, (abs(value) / max(scale, 1e-300), abs(value)))
+            positions = cluster("random", n, 0.9 * bond, seed + k)
+            value, scale = interaction(energy, symbols, positions)
+            scale = max(scale, terms(symbols, positions), 1e-300)
+            worst = max(worst, (abs(value) / scale, abs(value)))
         largest.append((n, worst[1], worst[0]))
     return OrderCheck(bodies, tuple(largest), n_clusters)
+
+
+class _TermSizes:
+    """Sum of the magnitudes of all contributions c_k B_k to the energies of a cluster's sub-clusters, eV."""
+
+    def __init__(self, potential: Potential) -> None:
+        from lacemaker.errors import BasisError
+        from lacemaker.regression import BasisRows
+
+        self._coefficients = np.abs(potential.coefficients)
+        try:
+            self._rows: Any = BasisRows(potential.basis)
+        except BasisError:  # functions from elsewhere: judged by the energies alone
+            self._rows = None
+
+    def __call__(self, symbols: Sequence[str], positions: np.ndarray) -> float:
+        if self._rows is None:
+            return 0.0
+        total = 0.0
+        for _, members in subsets(len(symbols)):
+            if len(members) > 1:
+                frame = frame_of([symbols[i] for i in members], positions[list(members)])
+                total += float(np.abs(self._rows.design(frame).rows[0]) @ self._coefficients)
+        return total

@@ -10,13 +10,16 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from itertools import combinations
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from lacemaker.errors import EvaluationError
 
-__all__ = ["SHAPES", "CalculatorEnergy", "cluster", "cluster_energy", "interaction", "subsets"]
+if TYPE_CHECKING:
+    from lacemaker.structures import Frame
+
+__all__ = ["SHAPES", "CalculatorEnergy", "cluster", "cluster_energy", "frame_of", "interaction", "subsets"]
 
 SHAPES = ("random", "tetrahedron", "chain", "square")
 _BOX = 60.0  # Å: cell given to calculators that want one; nothing is periodic
@@ -98,6 +101,21 @@ def cluster_energy(model: Any) -> Any:
         return CalculatorEnergy(model)
     raise EvaluationError(
         f"There is nothing to evaluate. Found {type(model).__name__}. Give a potential or an ASE calculator."
+    )
+
+
+def frame_of(
+    symbols: Sequence[str], positions: np.ndarray, cell: np.ndarray | None = None, periodic: bool = False
+) -> Frame:
+    """A frame without labels, isolated unless a cell (3, 3) Å is given."""
+    from lacemaker.structures import Frame
+    from lacemaker.structures.elements import atomic_number
+
+    return Frame(
+        numbers=np.array([atomic_number(symbol) for symbol in symbols]),
+        positions=np.asarray(positions, dtype=float),
+        cell=np.zeros((3, 3)) if cell is None else np.asarray(cell, dtype=float),
+        pbc=np.full(3, periodic),
     )
 
 

@@ -34,14 +34,13 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from lacemaker.analysis.clusters import subsets
+from lacemaker.analysis.clusters import frame_of, subsets
 from lacemaker.errors import EvaluationError
 
 if TYPE_CHECKING:
     from lacemaker.regression import Fit, TriangularSystem
-    from lacemaker.structures import Frame
 
-__all__ = ["MOSTLY_PRIOR", "NEGLIGIBLE", "Identifiability", "Support", "frame_of", "interaction_rows"]
+__all__ = ["MOSTLY_PRIOR", "NEGLIGIBLE", "Identifiability", "Support", "interaction_rows"]
 
 MOSTLY_PRIOR = 0.5
 """Prior share above which a prediction is called prior rather than data."""
@@ -154,21 +153,6 @@ class Identifiability:
         """Support of the n-body interactions V_n of some clusters (symbols, positions)."""
         sizes = np.array([len(symbols) for symbols, _ in clusters], dtype=float)
         return self.support(interaction_rows(self.basis, clusters), n_atoms=sizes)
-
-
-def frame_of(
-    symbols: Sequence[str], positions: np.ndarray, cell: np.ndarray | None = None, periodic: bool = False
-) -> Frame:
-    """A frame without labels, isolated unless a cell (3, 3) Å is given."""
-    from lacemaker.structures import Frame
-    from lacemaker.structures.elements import atomic_number
-
-    return Frame(
-        numbers=np.array([atomic_number(symbol) for symbol in symbols]),
-        positions=np.asarray(positions, dtype=float),
-        cell=np.zeros((3, 3)) if cell is None else np.asarray(cell, dtype=float),
-        pbc=np.full(3, periodic),
-    )
 
 
 def interaction_rows(basis: Any, clusters: Sequence[tuple[Sequence[str], np.ndarray]]) -> np.ndarray:

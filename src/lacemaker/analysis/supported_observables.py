@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from lacemaker.analysis.identifiability import MOSTLY_PRIOR, Identifiability, frame_of
+from lacemaker.analysis.clusters import frame_of
+from lacemaker.analysis.identifiability import MOSTLY_PRIOR, Identifiability
 
 if TYPE_CHECKING:
     from ase import Atoms
