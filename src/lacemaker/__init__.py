@@ -33,6 +33,7 @@ _HOME = {
     "QR": "lacemaker.regression",
     "ASP": "lacemaker.regression",
     "OMP": "lacemaker.regression",
+    "BodyOrder": "lacemaker.regression",
     "AlgebraicPrior": "lacemaker.priors",
     "Potential": "lacemaker.potential",
     "Calculator": "lacemaker.calculators",

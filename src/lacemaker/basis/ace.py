@@ -24,10 +24,13 @@ from lacemaker.basis.optimal_subset import (
     selection_spec,
 )
 from lacemaker.basis.pair import PairBasis, PairColumns, pair_columns
+from lacemaker.basis.purification import purification_spec
+from lacemaker.basis.purify_terms import Kind
 from lacemaker.basis.radial import Jacobi, RadialBasis
 from lacemaker.basis.repulsion import ZBL
 from lacemaker.basis.sizes import BasisCounts, count_basis
 from lacemaker.basis.transforms import Agnesi, Transform
+from lacemaker.basis.truncation import truncated_columns, truncated_spec
 
 if TYPE_CHECKING:
     from lacemaker.basis.spec import BasisSpec
@@ -156,7 +159,8 @@ class ACEBasis:
             f"ACEBasis({'-'.join(self.elements)}, correlation_order={spec.correlation_order}, "
             f"max_degree={degrees[0] if len(set(spec.max_degree)) == 1 else degrees}, "
             f"cutoff={self.cutoff:g}, n_functions={self.n_functions}"
-            f"{', selection' if spec.selection else ''}{', polynomial readout' if spec.readout else ''})"
+            f"{', selection' if spec.selection else ''}{', polynomial readout' if spec.readout else ''}"
+            f"{f', {spec.purification.kind} purification' if spec.purification else ''})"
         )
 
     def spec(self) -> dict[str, Any]:
@@ -344,15 +348,74 @@ class ACEBasis:
         """
         return self._part(product_spec(self, max_factors, max_order, max_degree))
 
-    def _part(self, spec: "BasisSpec") -> "ACEBasis":
+    def purified(self, kind: Kind = "full", remove: int = 0) -> "ACEBasis":
+        """The same functions with self-interactions taken off: sums over distinct neighbours only.
+
+        Parameters
+        ----------
+        kind
+            "full": a function of correlation order N vanishes unless the centre has N neighbours. "pair":
+            only the value for a single neighbour is taken off; cheaper, and dimers belong to order 1 and the
+            pair block alone.
+        remove
+            Leave out many-body functions up to this correlation order; 1 for a basis whose dimers are
+            described by the pair block alone (ACE1's ``delete2b``; its ``pure2b`` is "pair").
+
+        Notes
+        -----
+        Functions keep their place, quantum numbers and prior; lower-order terms with larger n (and l) join
+        their couplings. See `lacemaker.basis.purification` and docs/purification.md.
+
+        Raises
+        ------
+        BasisError
+            when products of the radial functions are not radial functions (envelopes in r), the basis is
+            purified already or has a polynomial readout, or nothing would remain.
+        """
+        basis = self
+        if remove:
+            basis = self.subset([f.kind == "pair" or f.correlation_order > remove for f in self.columns])
+        return basis._part(purification_spec(basis, kind))
+
+    def truncated(self, order: int) -> "ACEBasis":
+        """The functions of correlation order 1 to `order` (body order minus one) as a basis of their own.
+
+        Its columns are those of this basis, in the same order; pair functions (order 1) and a ZBL core stay.
+
+        Raises
+        ------
+        BasisError
+            when the order is not one of the basis, or a selection has no functions as low as that.
+        """
         basis = ACEBasis.__new__(ACEBasis)
-        basis._set(spec, self.full.many_body)
-        basis.__dict__["full"] = self.full
+        basis._set(truncated_spec(self, order))
+        expected = tuple(self.columns[k] for k in truncated_columns(self, order))
+        if basis.columns != expected:
+            raise basis_error(
+                "the low orders of this basis are not a basis of their own",
+                f"{basis.n_functions} functions where {len(expected)} were expected",
+                "restrict the columns of the system instead, or report this",
+            )
+        return basis
+
+    def _part(self, spec: "BasisSpec") -> "ACEBasis":
+        purified = self.specification.purification
+        basis = ACEBasis.__new__(ACEBasis)
+        basis._set(spec, self.full.many_body if purified is None else None)
+        if spec.purification == purified:
+            basis.__dict__["full"] = self.full
         return basis
 
     @cached_property
+    def standard(self) -> "ACEBasis":
+        """The same functions without purification."""
+        if self.specification.purification is None:
+            return self
+        return ACEBasis.from_spec({k: v for k, v in self.spec().items() if k != "purification"})
+
+    @cached_property
     def full(self) -> "ACEBasis":
-        """The basis this one is a part of: without selection and products."""
+        """The basis this one is a part of: without selection and products (but purified if this one is)."""
         spec = self.specification
         if spec.selection is None and spec.readout is None:
             return self

@@ -109,7 +109,9 @@ def build_centre(n_elements: int, degrees: Sequence[Fraction], wl: Fraction, rul
     compact = np.full(len(channels), -1)
     compact[used] = np.arange(len(used))
     blocks = [PatternBlock(b.pattern, b.products, compact[b.channels]) for b in blocks]
-    return _assemble(channels[used], level[used], blocks, [coupled[b.pattern] for b in blocks], len(degrees))
+    return assemble_centre(
+        channels[used], level[used], blocks, [coupled[b.pattern] for b in blocks], len(degrees)
+    )
 
 
 def count_functions(n_elements: int, degrees: Sequence[Fraction], wl: Fraction, rule: str) -> int:
@@ -149,7 +151,7 @@ def one_particle_basis(channels: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     return spec[order].astype(np.int32), lookup
 
 
-def _assemble(
+def assemble_centre(
     channels: np.ndarray, level: np.ndarray, blocks: list[PatternBlock], coupled: list[Coupling], nu_max: int
 ) -> CentreBasis:
     """Flat arrays from the blocks; products and functions are brought into their final order."""

@@ -59,7 +59,7 @@ def build_coupling(pattern: Pattern) -> Coupling:
     rank = invariant_count(pattern)
     if rank == 0:
         return Coupling(pattern, np.zeros((0, len(momenta)), np.int8), np.zeros((0, 0)))
-    m, orbit, labels = _multisets(pattern)
+    m, orbit, labels = multisets(pattern)
     tensors = np.concatenate(
         [_collapse(chunk, labels, len(m)) for chunk in _invariant_tensors(momenta)], axis=0
     ) / np.sqrt(orbit)
@@ -91,15 +91,15 @@ def _invariant_tensors(momenta: list[int]) -> list[np.ndarray]:
     return [part.reshape(len(part), -1) for part in chains.get(last, [])]
 
 
-def _multisets(pattern: Pattern) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+def multisets(pattern: Pattern) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Distinct products of a block.
 
     Returns
     -------
     m
-        (n_multisets, nu) the m of each factor, sorted inside groups.
+        (nmultisets, nu) the m of each factor, sorted inside groups.
     orbit
-        (n_multisets,) how many index tuples of the full tensor make the product.
+        (nmultisets,) how many index tuples of the full tensor make the product.
     labels
         (prod(2 l + 1),) the product of each entry of the flattened full tensor.
     """
@@ -116,10 +116,10 @@ def _multisets(pattern: Pattern) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     return m, orbit.astype(float), labels
 
 
-def _collapse(tensors: np.ndarray, labels: np.ndarray, n_multisets: int) -> np.ndarray:
-    """Add up entries of equal products: (n_chains, prod(2 l + 1)) -> (n_chains, n_multisets)."""
+def _collapse(tensors: np.ndarray, labels: np.ndarray, nmultisets: int) -> np.ndarray:
+    """Add up entries of equal products: (n_chains, prod(2 l + 1)) -> (n_chains, nmultisets)."""
     order = np.argsort(labels, kind="stable")
-    starts = np.searchsorted(labels[order], np.arange(n_multisets))
+    starts = np.searchsorted(labels[order], np.arange(nmultisets))
     return np.add.reduceat(tensors[:, order], starts, axis=1)
 
 

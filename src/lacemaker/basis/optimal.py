@@ -106,7 +106,7 @@ def independent_functions(
     Raises
     ------
     BasisError
-        for unknown arguments, and for exact arithmetic on products of functions.
+        for unknown arguments, and for exact arithmetic on products of functions or purified functions.
     """
     if arithmetic not in ("exact", "float64"):
         raise basis_error("unknown arithmetic", repr(arithmetic), 'choose "exact" or "float64"')
@@ -115,6 +115,12 @@ def independent_functions(
             "products of functions have no exact couplings",
             "a basis with a polynomial readout",
             'prune before adding the readout, or use arithmetic="float64"',
+        )
+    if arithmetic == "exact" and basis.specification.purification is not None:
+        raise basis_error(
+            "purified functions have no exact couplings",
+            repr(basis),
+            'prune first and purify then, basis.standard.optimal().purified(), or use arithmetic="float64"',
         )
     orders = function_orders(basis, order_by)
     done: dict[tuple[int, bytes], tuple[np.ndarray, bool, tuple[float, float] | None]] = {}

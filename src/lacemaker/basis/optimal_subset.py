@@ -10,6 +10,8 @@ from lacemaker.basis.centre import CentreBasis, build_centre
 from lacemaker.basis.levels import exact
 from lacemaker.basis.messages import basis_error
 from lacemaker.basis.optimal_readout import with_products
+from lacemaker.basis.purification import purified_centre
+from lacemaker.basis.radial import RadialBasis
 
 if TYPE_CHECKING:
     from lacemaker.basis.ace import ACEBasis
@@ -61,7 +63,7 @@ def build_many_body(
     Parameters
     ----------
     full
-        The centres without selection and readout, where they are at hand.
+        The centres without selection, purification and readout, where they are at hand.
     """
     built: dict[Any, CentreBasis] = {}
     for i, degrees in enumerate(spec.degrees):
@@ -71,8 +73,8 @@ def build_many_body(
                 if full
                 else build_centre(len(spec.elements), degrees, Fraction(spec.wl), spec.level_rule)
             )
-    selection, readout = spec.selection, spec.readout
-    if selection is None and readout is None:
+    selection, readout, purification = spec.selection, spec.readout, spec.purification
+    if selection is None and readout is None and purification is None:
         return tuple(built[degrees] for degrees in spec.degrees)
     if selection is not None and len(selection.kept) != len(spec.elements):
         raise basis_error(
@@ -87,6 +89,10 @@ def build_many_body(
             part = built[degrees]
             if selection is not None:
                 part = restricted(part, from_ranges(selection.kept[i], part.n_functions))
+            if purification is not None:
+                n_max = int(part.channels[:, 1].max())
+                radial = RadialBasis(spec.transform, spec.envelope, spec.polynomials, n_max)
+                part = purified_centre(part, len(spec.elements), radial, purification.kind)
             if readout is not None:
                 part = with_products(part, len(spec.elements), Fraction(spec.wl), spec.level_rule, readout)
             parts[key] = part
@@ -155,6 +161,10 @@ def product_spec(
     spec = basis.specification
     if spec.readout is not None:
         raise basis_error("the basis has products already", repr(basis), "start from a basis without")
+    if spec.purification is not None:
+        raise basis_error(
+            "products of purified functions are not purified", repr(basis), "start from basis.standard"
+        )
     readout = build_readout(
         max_factors=max_factors,
         max_order=max(spec.correlation_order, 2) if max_order is None else max_order,

@@ -50,7 +50,7 @@ def group_by_pattern(products: np.ndarray, momenta: np.ndarray) -> list[PatternB
     nu = products.shape[1]
     by_signature = np.split(np.argsort(inverse, kind="stable"), np.cumsum(np.bincount(inverse))[:-1])
     for row, members in zip(signature, by_signature, strict=True):
-        pattern, columns = _canonical(row[:nu].tolist(), row[nu:].tolist())
+        pattern, columns = canonical_pattern(row[:nu].tolist(), row[nu:].tolist())
         blocks.setdefault(pattern, []).append((members, ordered[members][:, columns]))
     return [
         PatternBlock(
@@ -60,7 +60,7 @@ def group_by_pattern(products: np.ndarray, momenta: np.ndarray) -> list[PatternB
     ]
 
 
-def _canonical(ell: list[int], equal: list[int]) -> tuple[Pattern, list[int]]:
+def canonical_pattern(ell: list[int], equal: list[int]) -> tuple[Pattern, list[int]]:
     """Pattern of sorted channels, and the column order that sorts groups by (l, multiplicity)."""
     groups: list[list[int]] = [[0]]
     for column, same in enumerate(equal, start=1):

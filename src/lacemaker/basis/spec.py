@@ -12,7 +12,7 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationErr
 
 from lacemaker.basis.coupling_cache import COUPLING_VERSION
 from lacemaker.basis.elements import ATOMIC_NUMBERS
-from lacemaker.basis.envelopes import Envelope
+from lacemaker.basis.envelopes import Envelope, One, XEnvelope
 from lacemaker.basis.levels import LevelRule
 from lacemaker.basis.messages import basis_error
 from lacemaker.basis.pair_matrices import Matrix
@@ -72,6 +72,12 @@ class ReadoutSpec(_Frozen):
     max_degree: Exact
 
 
+class PurificationSpec(_Frozen):
+    """Self-interactions taken off: "full" all of them, "pair" the value for a single neighbour."""
+
+    kind: Literal["full", "pair"]
+
+
 class BasisSpec(_Frozen):
     """Everything that defines an ACE basis; `max_degree` holds one list of degrees per centre element."""
 
@@ -93,10 +99,12 @@ class BasisSpec(_Frozen):
     repulsion: ZBLSpec | None
     selection: SelectionSpec | None = None
     readout: ReadoutSpec | None = None
+    purification: PurificationSpec | None = None
 
     def text(self) -> str:
-        """JSON; a full basis is written without the words selection and readout."""
-        absent = {name for name in ("selection", "readout") if getattr(self, name) is None}
+        """JSON; a full basis is written without the words selection, readout and purification."""
+        optional = ("selection", "readout", "purification")
+        absent = {name for name in optional if getattr(self, name) is None}
         return self.model_dump_json(exclude=absent)
 
     @property
@@ -166,6 +174,14 @@ def check(spec: BasisSpec) -> None:
         matrices.append(("pair.cutoff", spec.pair.cutoff))
     if spec.repulsion is not None:
         matrices += [("repulsion.inner", spec.repulsion.inner), ("repulsion.outer", spec.repulsion.outer)]
+    if spec.purification is not None and (
+        spec.readout is not None or not isinstance(spec.envelope, XEnvelope | One)
+    ):
+        raise basis_error(
+            "this basis cannot be purified",
+            f"envelope {spec.envelope}, readout {spec.readout}",
+            "use XEnvelope and no polynomial readout",
+        )
     for name, matrix in matrices:
         if len(matrix) != n or any(len(row) != n for row in matrix):
             raise basis_error(f"{name} has the wrong shape", matrix, f"give {n} x {n} numbers")

@@ -17,6 +17,7 @@ import typer
 from lacemaker import __version__
 from lacemaker.cli import (
     bench,
+    bodies,
     check,
     demo,
     evaluate,
@@ -58,6 +59,7 @@ for verb in (
     info.info,
     export.export,
     report.report,
+    bodies.bodies,
     bench.bench,
     validate.validate,
     suggest.suggest,

@@ -76,27 +76,14 @@ def _numbers(text: str) -> list[float]:
 
 def _calculator(name: str) -> tuple[Any, tuple[str, ...]]:
     """The calculator, and its elements as far as known."""
-    if ":" in name and not Path(name).exists():
-        return _imported(name), ()
+    from lacemaker.cli.calculators import imported_calculator, names_a_callable
+
+    if names_a_callable(name):
+        return imported_calculator(name), ()
     from lacemaker.calculators import Calculator
 
     calculator = Calculator(name)
     return calculator, calculator.potential.elements
-
-
-def _imported(name: str) -> Any:
-    from importlib import import_module
-
-    from lacemaker.errors import ConfigError
-
-    module, _, attribute = name.partition(":")
-    try:
-        return getattr(import_module(module), attribute)()
-    except (ImportError, AttributeError, TypeError) as error:
-        raise ConfigError(
-            f"The calculator cannot be made. Found {name!r}: {error}. Name a callable without arguments that "
-            "returns an ASE calculator, such as ase.calculators.emt:EMT, or a .lace file."
-        ) from error
 
 
 def _start(path: Path | None, elements: tuple[str, ...], n_atoms: int) -> Atoms:

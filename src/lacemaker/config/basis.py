@@ -41,6 +41,26 @@ class ProductsConfig(Section):
     )
 
 
+def _purified(value: Any) -> Any:
+    if value is True or value in ("full", "pair"):
+        return {"kind": "full" if value is True else value}
+    if isinstance(value, str) and value != "none":
+        raise ValueError("choose true (or full), pair or none, or give a mapping with kind and remove")
+    return None if value is False or value == "none" else value
+
+
+class PurifiedConfig(Section):
+    """Self-interactions taken off the many-body functions."""
+
+    kind: Literal["full", "pair"] = Field(
+        default="full",
+        description="full: sums over distinct neighbours; pair: no self-interaction in dimers.",
+    )
+    remove: Annotated[int, Field(ge=0, le=5)] = Field(
+        default=0, description="Leave out many-body functions up to this correlation order."
+    )
+
+
 class BasisConfig(Section):
     """Which functions of an environment the energy is made of; all but `preset` refines it."""
 
@@ -77,6 +97,9 @@ class BasisConfig(Section):
     products: ProductsConfig | None = Field(
         default=None, description="Products of the (kept) functions: give back what `optimal` takes away."
     )
+    purified: Annotated[PurifiedConfig | None, BeforeValidator(_purified)] = Field(
+        default=None, description="true or pair: take self-interactions off (after `optimal`)."
+    )
 
     def build(self, elements: Sequence[str], core: ZBL | None) -> ACEBasis:
         """The basis for the elements of the data, with the given repulsive core."""
@@ -104,7 +127,9 @@ class BasisConfig(Section):
         )
         if self.optimal:
             basis = basis.optimal(self.optimal)
-        return basis.with_products(**dict(self.products)) if self.products else basis
+        if self.products:
+            basis = basis.with_products(**dict(self.products))
+        return basis.purified(self.purified.kind, self.purified.remove) if self.purified else basis
 
 
 class RepulsionConfig(Section):

@@ -17,13 +17,17 @@ _ERROR_UNITS = (
     ("virial_mae_meV_per_atom", "V", "meV/atom"),
 )
 _TOTAL = "total"
+_PURIFIED = {
+    "full": "fully: a function of order N vanishes with fewer than N neighbours",
+    "pair": "two-body: functions of order 2 and more vanish for dimers",
+}
 
 
 def summary(potential: Potential, *, measure_speed: bool = False) -> dict[str, Any]:
     """The facts of `describe` as plain data.
 
-    Keys: elements, cutoff_A, e0_eV, functions (total, nonzero, by_element), program, file_bytes, metadata;
-    also speed if `measure_speed`.
+    Keys: elements, cutoff_A, e0_eV, functions (total, nonzero, by_element), purified (null, full or pair),
+    program, file_bytes, metadata; also speed if `measure_speed`.
     """
     counts: dict[str, dict[str, int]] = {symbol: {} for symbol in potential.elements}
     for (centre, label), count in sorted(potential.columns.counts().items()):
@@ -38,6 +42,7 @@ def summary(potential: Potential, *, measure_speed: bool = False) -> dict[str, A
             "nonzero": int((potential.coefficients != 0).sum()),
             "by_element": counts,
         },
+        "purified": (potential.basis_spec.get("purification") or {}).get("kind"),
         "program": {"a_functions": len(arrays["a_spec"]), "products": len(arrays["term_weight"])},
         "file_bytes": len(potential.to_bytes()),
         "metadata": json.loads(json.dumps(dict(potential.metadata))),
@@ -73,6 +78,8 @@ def _rows(facts: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
         orders = [f"order {label}: {n}" for label, n in counts.items() if label != "pair"]
         pair = [f"pair: {counts['pair']}"] if "pair" in counts else []
         yield f"  {symbol}", ", ".join(orders + pair) or "none"
+    if facts["purified"]:
+        yield "purified", _PURIFIED[facts["purified"]]
     yield "program", f"{facts['program']['a_functions']} A functions, {facts['program']['products']} products"
     yield "E0", ", ".join(f"{symbol} {value:.6g} eV" for symbol, value in facts["e0_eV"].items())
     yield from provenance_rows(metadata)

@@ -1,6 +1,7 @@
 """Rows -> triangular system -> solvers -> fit. Compress once, solve anything."""
 
 from lacemaker.regression.assembly import assemble
+from lacemaker.regression.body_order import BodyOrder
 from lacemaker.regression.estimation import Estimate, estimate
 from lacemaker.regression.fit import Fit, Posterior
 from lacemaker.regression.path import ModelPath, PathModel
@@ -21,6 +22,7 @@ __all__ = [
     "OMP",
     "QR",
     "BasisRows",
+    "BodyOrder",
     "Design",
     "Estimate",
     "Fit",

@@ -111,6 +111,57 @@ class Chart:
         self._note("cell", series, label)
         return self
 
+    def band(
+        self, x: np.ndarray, low: np.ndarray, high: np.ndarray, *, series: int = 0, label: str = ""
+    ) -> Chart:
+        """The area between two curves."""
+        px, below, above = self._px(x), self._py(low), self._py(high)
+        far = 20.0 * self.height
+        outline = [*zip(px, np.clip(above, -far, far), strict=True)]
+        outline += [*zip(px[::-1], np.clip(below, -far, far)[::-1], strict=True)]
+        points = " ".join(f"{a:.1f},{b:.1f}" for a, b in outline)
+        self._shapes.append(f'<polygon class="band s{series % 8}" points="{points}"/>')
+        self._note("band", series, label)
+        return self
+
+    def span(self, start: float, stop: float, *, series: int = 7, label: str = "") -> Chart:
+        """A shaded range of x over the whole height."""
+        left, right = sorted((float(self._px(start)), float(self._px(stop))))
+        self._shapes.append(
+            f'<rect class="band s{series % 8}" x="{left:.1f}" y="{TOP}" width="{right - left:.1f}" '
+            f'height="{self.height - TOP - BOTTOM}"/>'
+        )
+        self._note("band", series, label)
+        return self
+
+    def heat(
+        self,
+        x_edges: np.ndarray,
+        y_edges: np.ndarray,
+        values: np.ndarray,
+        *,
+        unit: str = "",
+        names: tuple[str, str] = ("negative", "positive"),
+        largest: float | None = None,
+    ) -> Chart:
+        """Cells (n, m) whose colour is the sign and whose strength the magnitude of a value.
+
+        Magnitudes of `largest` (default: the largest) and above are drawn at full strength.
+        """
+        px, py = self._px(x_edges), self._py(y_edges)
+        top = float(np.max(np.abs(values))) if largest is None else largest
+        for (i, j), value in np.ndenumerate(values):
+            strength = min(1.0, abs(float(value)) / max(top, 1e-12)) ** 0.6
+            tip = escape(f"{value:.3g} {unit}".strip())
+            self._shapes.append(
+                f'<rect class="cell s{0 if value < 0 else 1}" fill-opacity="{strength:.2f}" x="{px[i]:.1f}" '
+                f'y="{py[j + 1]:.1f}" width="{px[i + 1] - px[i]:.1f}" height="{py[j] - py[j + 1]:.1f}">'
+                f"<title>{tip}</title></rect>"
+            )
+        for series, name in enumerate(names):
+            self._note("cell", series, name)
+        return self
+
     def bars(self, edges: np.ndarray, heights: np.ndarray, *, series: int = 0, label: str = "") -> Chart:
         """Vertical bars between consecutive edges, standing on the bottom of the axes."""
         px, py = self._px(edges), self._py(heights)
