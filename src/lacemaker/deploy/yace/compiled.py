@@ -1,8 +1,8 @@
 """A ``.yace`` model as arguments of the compiled kernels.
 
-Complex products become real ones, radial functions become tables; the rank-1 products of a bond are one function
-of the distance per density, and so is the core. Linear embeddings are folded into the weights, so one density is
-left of them.
+Complex products become real ones, radial functions become tables; the rank-1 products of a bond are one
+function of the distance per density, and so is the core. Linear embeddings are folded into the weights, so
+one density is left of them.
 """
 
 from __future__ import annotations
@@ -29,11 +29,11 @@ def why_not_compiled(model: YaceModel) -> str | None:
     from lacemaker import _core
 
     rank = max((terms.rank for centre in model.terms for terms in centre), default=1)
-    degree = max((int(t.factors[:, :, 2].max(initial=0)) for centre in model.terms for t in centre), default=0)
+    degrees = (int(terms.factors[:, :, 2].max(initial=0)) for centre in model.terms for terms in centre)
     densities = _n_densities(model)
     for name, value, limit in (
         ("products of rank", rank, _core.max_order),
-        ("harmonics of degree", degree, _core.max_harmonic_degree),
+        ("harmonics of degree", max(degrees, default=0), _core.max_harmonic_degree),
         ("densities", densities, _core.max_densities),
     ):
         if value > limit:
@@ -50,10 +50,8 @@ def compiled_kernel(model: YaceModel, isa: str = "auto") -> Any:
     pairs = [[centres[s].pair(j) for j in range(n)] for s in range(n)]
     rows = [centres[s].rows(pairs[s]) for s in range(n)]
     terms = [centres[s].terms(rows[s], pairs[s]) for s in range(n)]
-    tables = _core.Tables(**_tables(model, rows, pairs))
-    return _core.TabulatedEvaluator(
-        tables, **_radial(model, pairs), **_embeddings(model), **_terms(terms), e0=model.e0.astype(float), isa=isa
-    )
+    arrays = {**_radial(model, pairs), **_embeddings(model), **_terms(terms), "e0": model.e0.astype(float)}
+    return _core.TabulatedEvaluator(_core.Tables(**_tables(model, rows)), **arrays, isa=isa)
 
 
 def _n_densities(model: YaceModel) -> int:
@@ -173,7 +171,7 @@ def _many_body(bond: Bond, channels: np.ndarray) -> tuple[list[int], bool, np.nd
     return n_of_l, False, np.concatenate(parts)
 
 
-def _tables(model: YaceModel, rows: list[np.ndarray], pairs: list[list[_Pair]]) -> dict[str, Any]:
+def _tables(model: YaceModel, rows: list[np.ndarray]) -> dict[str, Any]:
     """Arguments of ``_core.Tables``: A functions and cutoffs; the radial functions there are not used."""
     n = len(model.elements)
     n_max = max(int(r[:, 1].max(initial=1)) for r in rows)

@@ -1,8 +1,8 @@
 """Radial functions of ``.yace`` files as piecewise polynomials, for the compiled kernels.
 
-A function is interpolated on equal bins at the Chebyshev nodes, between the points where the inner cutoff, the
-taper or the core begin and end; it is smooth there. Bins are halved until only rounding is left: about 1e-15 of
-a function's size, 1e-11 of a slope's.
+A function is interpolated on equal bins at the Chebyshev nodes, between the points where the inner cutoff,
+the taper or the core begin and end; it is smooth there. Bins are halved until only rounding is left: about
+1e-15 of a function's size, 1e-11 of a slope's.
 """
 
 from __future__ import annotations
@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cache
+from itertools import pairwise
 
 import numpy as np
 
@@ -21,7 +22,7 @@ Functions = Callable[[np.ndarray], np.ndarray]  # distances (n,) Å to values (n
 
 _TOLERANCE = 3e-15  # relative; slopes are about 1e4 times worse
 _ROUNDING = 1e-12  # below it, halving that does not help has met the rounding of the functions themselves
-_WIDEST, _NARROWEST = 0.2, 0.002  # Å, of a bin
+_WIDEST, _NARROWEST = 0.2, 0.002  # Å, of a bin; in short segments down to a sixteenth of them
 _GRADING, _N_GRADED = 0.12, 8  # towards the cutoff, where (1 - u)^lambda is not smooth
 _PROBES = np.linspace(-0.97, 0.97, 8)
 
@@ -61,7 +62,7 @@ def segments_of(bond: Bond) -> np.ndarray:
 
 def interpolate(functions: Functions, edges: np.ndarray, order: int) -> Spline:
     """Splines of degree order - 1 on all segments."""
-    found = [_segment(functions, a, b, order) for a, b in zip(edges[:-1], edges[1:], strict=True)]
+    found = [_segment(functions, a, b, order) for a, b in pairwise(edges)]
     return Spline(
         np.column_stack([edges[:-1], edges[1:]]),
         np.array([len(coefficients) for coefficients, _ in found], dtype=np.int32),
@@ -78,7 +79,7 @@ def _segment(functions: Functions, a: float, b: float, order: int) -> tuple[np.n
         if best is None or error < best[1]:
             best = coefficients, error
         stuck = error > last / 4 and last < _ROUNDING
-        if error <= _TOLERANCE or stuck or (b - a) / bins < _NARROWEST:
+        if error <= _TOLERANCE or stuck or (b - a) / bins < min(_NARROWEST, (b - a) / 16):
             return best
         bins, last = 2 * bins, error
 
