@@ -123,7 +123,7 @@ max_order: int  # factors of a term
 max_harmonic_degree: int
 
 class TabulatedEvaluator:
-    """A potential with tabulated radial functions and embedded densities; cpp/lacemaker/tabulated_view.hpp."""
+    """A potential with tabulated radial functions and embedded densities (tabulated_view.hpp)."""
 
     def __init__(
         self,
