@@ -35,18 +35,13 @@ LACEMAKER_INLINE void accumulate_channels(int N, const V* R, const V* y0, const 
     }
 }
 
-// A += R Y for NB slots, over the rows of one species.
-template <class V, int NB>
-LACEMAKER_NOINLINE void forward(const ModelView<Lane<V>>& model, const SpeciesRows& rows, const Slot<V>* slots, V* A,
-                                const NeighbourScratch<V>& s) {
-    if (model.recursion.symmetric)
-        fill_radial<V, NB, true>(model.recursion, rows.n_max, slots, s.R);
-    else
-        fill_radial<V, NB, false>(model.recursion, rows.n_max, slots, s.R);
-    fill_angles<V, NB>(rows.lmax, model.harmonic_beta, slots, s);
-    const V *Q = s.Q, *R = s.R;
+// A += R Y for NB slots whose tables are filled, over the rows of one species.
+template <class V, int NB, bool PerL = false>
+LACEMAKER_INLINE void accumulate(const SpeciesRows& rows, V* A, const NeighbourScratch<V>& s) {
+    const V* Q = s.Q;
     for (int l = 0; l <= rows.lmax; ++l) {
         const int N = rows.n_of_l[l];
+        const V* R = radial_rows<PerL, V, NB>(s.R, s, l);
         V* middle = A + rows.row_of_l[l] + l * N;
         V y0[NB], y1[NB];
         LACEMAKER_UNROLL
@@ -62,6 +57,18 @@ LACEMAKER_NOINLINE void forward(const ModelView<Lane<V>>& model, const SpeciesRo
             accumulate_channels<V, NB>(N, R, y0, y1, middle + m * N, middle - m * N);
         }
     }
+}
+
+// A += R Y for NB slots, radial functions by their recurrence.
+template <class V, int NB>
+LACEMAKER_NOINLINE void forward(const ModelView<Lane<V>>& model, const SpeciesRows& rows, const Slot<V>* slots, V* A,
+                                const NeighbourScratch<V>& s) {
+    if (model.recursion.symmetric)
+        fill_radial<V, NB, true>(model.recursion, rows.n_max, slots, s.R);
+    else
+        fill_radial<V, NB, false>(model.recursion, rows.n_max, slots, s.R);
+    fill_angles<V, NB>(rows.lmax, model.harmonic_beta, slots, s);
+    accumulate<V, NB>(rows, A, s);
 }
 
 LACEMAKER_KERNEL_END

@@ -63,13 +63,13 @@ inline std::vector<double> chebyshev_coefficients(const RadialTable& table, cons
 template <class T>
 class Model {
 public:
-    Model(const Tables& tables, const ModelTerms& terms, int max_run, int vector_bytes) {
+    Model(const Tables& tables, const ModelTerms& terms, int max_run, int vector_bytes, bool every_row = false) {
         const int nz = tables.n_species;
         for (int centre = 0; centre < nz; ++centre) {
             const std::int32_t begin = terms.term_centre[centre], end = terms.term_centre[centre + 1];
             const FlatTerms flat{end - begin, terms.term_first.data() + begin, terms.term_index.data(),
                                  terms.term_weight.data() + begin};
-            compiled_.push_back(compile_program(tables, centre, flat, max_run));
+            compiled_.push_back(compile_program(tables, centre, flat, max_run, every_row));
         }
         packed_.resize(nz);
         for (int centre = 0; centre < nz; ++centre) pack(compiled_[centre], packed_[centre], vector_bytes);

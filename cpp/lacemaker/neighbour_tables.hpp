@@ -29,7 +29,18 @@ struct NeighbourScratch {
     V *R, *D;  // (n_max, NB)
     V* Q;      // ((lmax + 1)(lmax + 2)/2, NB)
     V *c, *s;  // (lmax + 1, NB)
+    const int* radial_of_l = nullptr;  // (lmax + 1,) first row of R and D for each l; null: the same for all
 };
+
+// Rows of R or D that belong to l.
+template <bool PerL, class V, int NB>
+LACEMAKER_INLINE V* radial_rows(V* table, const NeighbourScratch<V>& s, int l) {
+    if constexpr (PerL) {
+        return table + s.radial_of_l[l] * NB;
+    } else {
+        return table;
+    }
+}
 
 template <class V, int NB, bool Symmetric>
 LACEMAKER_NOINLINE void fill_radial(const Recursion<Lane<V>>& k, int n_max, const Slot<V>* slots, V* R) {

@@ -88,9 +88,10 @@ inline void pack_blocks(const std::vector<Block>& blocks, Program& p) {
 }  // namespace detail
 
 // Compiles the terms of one centre for kernels that keep runs of up to max_run rows in registers.
-inline Program compile_program(const Tables& tables, int centre, const FlatTerms& flat, int max_run) {
+inline Program compile_program(const Tables& tables, int centre, const FlatTerms& flat, int max_run,
+                               bool every_row = false) {
     Program p;
-    std::vector<Monomial> terms = normalise_terms(tables, centre, flat, p.layout);
+    std::vector<Monomial> terms = normalise_terms(tables, centre, flat, p.layout, every_row);
     p.n_terms = terms.size();
     p.products = share_products(terms, p.layout.n_a);
     std::vector<int> channel = p.layout.channel;

@@ -24,7 +24,7 @@ struct SlotGradient {
 
 // Channels +m and -m (m > 0) of every l, for slots first .. first + H - 1 of the tables' NB: they share R, R' and Q.
 // All sums stay in registers, hence small H; not inlined, or the sums of other slots would push them out.
-template <class V, int NB, int H>
+template <class V, int NB, int H, bool PerL = false>
 LACEMAKER_NOINLINE void contract_channels(int m, int first, const SpeciesRows& rows, const NeighbourScratch<V>& s,
                                           const V* dA, SlotGradient<V, NB>& g) {
     using T = Lane<V>;
@@ -33,7 +33,8 @@ LACEMAKER_NOINLINE void contract_channels(int m, int first, const SpeciesRows& r
     for (int b = 0; b < H; ++b) uc[b] = us[b] = wc[b] = ws[b] = vc[b] = vs[b] = V{};
     for (int l = m; l <= rows.lmax; ++l) {
         const int N = rows.n_of_l[l];
-        const V *a0 = dA + rows.row_of_l[l] + (l + m) * N, *a1 = a0 - 2 * m * N, *R = s.R + first, *D = s.D + first;
+        const V *a0 = dA + rows.row_of_l[l] + (l + m) * N, *a1 = a0 - 2 * m * N;
+        const V *R = radial_rows<PerL, V, NB>(s.R, s, l) + first, *D = radial_rows<PerL, V, NB>(s.D, s, l) + first;
         V u0[H], u1[H], v0[H], v1[H];
         LACEMAKER_UNROLL
         for (int b = 0; b < H; ++b) u0[b] = u1[b] = v0[b] = v1[b] = V{};
@@ -77,7 +78,7 @@ LACEMAKER_NOINLINE void contract_channels(int m, int first, const SpeciesRows& r
 }
 
 // The channel m = 0 of every l.
-template <class V, int NB>
+template <class V, int NB, bool PerL = false>
 LACEMAKER_NOINLINE void contract_middle(const SpeciesRows& rows, const NeighbourScratch<V>& s, const V* dA,
                                         SlotGradient<V, NB>& g) {
     V gz[NB], radial[NB];
@@ -85,7 +86,8 @@ LACEMAKER_NOINLINE void contract_middle(const SpeciesRows& rows, const Neighbour
     for (int b = 0; b < NB; ++b) gz[b] = radial[b] = V{};
     for (int l = 0; l <= rows.lmax; ++l) {
         const int N = rows.n_of_l[l];
-        const V *a = dA + rows.row_of_l[l] + l * N, *R = s.R, *D = s.D;
+        const V* a = dA + rows.row_of_l[l] + l * N;
+        const V *R = radial_rows<PerL, V, NB>(s.R, s, l), *D = radial_rows<PerL, V, NB>(s.D, s, l);
         V u[NB], v[NB];
         LACEMAKER_UNROLL
         for (int b = 0; b < NB; ++b) u[b] = v[b] = V{};
@@ -112,7 +114,25 @@ LACEMAKER_NOINLINE void contract_middle(const SpeciesRows& rows, const Neighbour
     }
 }
 
-// gradient[3 b + axis] = dE/dD of slot b, eV/Å.
+// gradient[3 b + axis] = dE/dD of slot b, eV/Å, from filled tables.
+template <class V, int NB, bool PerL = false>
+LACEMAKER_INLINE void contract(const SpeciesRows& rows, const Slot<V>* slots, const V* dA,
+                               const NeighbourScratch<V>& s, V* gradient) {
+    SlotGradient<V, NB> g;
+    contract_middle<V, NB, PerL>(rows, s, dA, g);
+    constexpr int H = NB % 2 == 0 ? 2 : 1;
+    for (int m = 1; m <= rows.lmax; ++m)
+        for (int first = 0; first < NB; first += H) contract_channels<V, NB, H, PerL>(m, first, rows, s, dA, g);
+    for (int b = 0; b < NB; ++b) {
+        const V x = slots[b].x, y = slots[b].y, z = slots[b].z, inverse_r = slots[b].inverse_r;
+        const V radial = g.radial[b] + slots[b].pair_slope - (g.x[b] * x + g.y[b] * y + g.z[b] * z) * inverse_r;
+        gradient[3 * b] = x * radial + g.x[b] * inverse_r;
+        gradient[3 * b + 1] = y * radial + g.y[b] * inverse_r;
+        gradient[3 * b + 2] = z * radial + g.z[b] * inverse_r;
+    }
+}
+
+// The same, radial functions by their recurrence.
 template <class V, int NB>
 LACEMAKER_NOINLINE void reverse(const ModelView<Lane<V>>& model, const SpeciesRows& rows, const Slot<V>* slots,
                                 const V* dA, const NeighbourScratch<V>& s, V* gradient) {
@@ -121,18 +141,7 @@ LACEMAKER_NOINLINE void reverse(const ModelView<Lane<V>>& model, const SpeciesRo
     else
         fill_radial_slopes<V, NB, false>(model.recursion, rows.n_max, slots, s.R, s.D);
     fill_angles<V, NB>(rows.lmax, model.harmonic_beta, slots, s);
-    SlotGradient<V, NB> g;
-    contract_middle<V, NB>(rows, s, dA, g);
-    constexpr int H = NB % 2 == 0 ? 2 : 1;
-    for (int m = 1; m <= rows.lmax; ++m)
-        for (int first = 0; first < NB; first += H) contract_channels<V, NB, H>(m, first, rows, s, dA, g);
-    for (int b = 0; b < NB; ++b) {
-        const V x = slots[b].x, y = slots[b].y, z = slots[b].z, inverse_r = slots[b].inverse_r;
-        const V radial = g.radial[b] + slots[b].pair_slope - (g.x[b] * x + g.y[b] * y + g.z[b] * z) * inverse_r;
-        gradient[3 * b] = x * radial + g.x[b] * inverse_r;
-        gradient[3 * b + 1] = y * radial + g.y[b] * inverse_r;
-        gradient[3 * b + 2] = z * radial + g.z[b] * inverse_r;
-    }
+    contract<V, NB>(rows, slots, dA, s, gradient);
 }
 
 LACEMAKER_KERNEL_END

@@ -108,11 +108,12 @@ inline int row_of(const RowLayout& layout, const AChannel& a) {
 
 }  // namespace detail
 
-// Rows and merged monomials of one centre.
+// Rows and merged monomials of one centre; with every_row also unused channels get rows, so that several sets of terms
+// share one layout.
 inline std::vector<Monomial> normalise_terms(const Tables& tables, int centre, const FlatTerms& terms,
-                                             RowLayout& layout) {
+                                             RowLayout& layout, bool every_row = false) {
     const int n_a = tables.n_a(centre);
-    std::vector<char> used(n_a, 0);
+    std::vector<char> used(n_a, every_row);
     for (std::int64_t t = 0; t < terms.n_terms; ++t) {
         const std::int64_t order = terms.first[t + 1] - terms.first[t];
         detail::require(order >= 1 && order <= max_order, "term " + std::to_string(t) + " has " +

@@ -1,5 +1,5 @@
-// _core.Evaluator: energies, forces and virials of a fitted potential; _core.Hessian: their derivatives. One unit, as
-// both compile the same models.
+// _core.Evaluator: energies, forces and virials of a fitted potential; _core.Hessian: their derivatives;
+// _core.TabulatedEvaluator: of a .yace file. One unit, as all compile the same models.
 #include <nanobind/stl/optional.h>
 #include <nanobind/stl/string.h>
 #include <nanobind/stl/tuple.h>
@@ -10,15 +10,19 @@
 #include "arrays.hpp"
 #include "lacemaker/evaluator.hpp"
 #include "lacemaker/hessian.hpp"
+#include "lacemaker/tabulated.hpp"
 #include "structure.hpp"
 
 namespace nb = nanobind;
 using namespace nb::literals;
 using namespace lacemaker::python;
+using lacemaker::EmbeddingTables;
 using lacemaker::Evaluator;
 using lacemaker::Hessian;
 using lacemaker::ModelTerms;
 using lacemaker::Precision;
+using lacemaker::RadialSplineTables;
+using lacemaker::TabulatedEvaluator;
 using lacemaker::Tables;
 
 namespace {
@@ -38,23 +42,6 @@ void construct(Evaluator* self, const Tables& tables, Vector<std::int32_t> term_
     const lacemaker::Isa chosen = lacemaker::choose_isa(isa);
     nb::gil_scoped_release released;
     new (self) Evaluator(tables, terms, chosen, p);
-}
-
-nb::tuple evaluate(const Evaluator& self, Positions positions, Cell cell, Vector<std::int32_t> species,
-                   Vector<std::int64_t> first, Vector<std::int32_t> index, Shifts shift, bool forces, int n_threads) {
-    require(n_threads >= 1, "n_threads must be at least 1, found " + std::to_string(n_threads));
-    const lacemaker::AtomsView atoms = atoms_view(positions, cell, species, first, index, shift, self.n_species());
-    const std::size_t n = positions.shape(0);
-    std::vector<double> energies(n), f(forces ? 3 * n : 0), virial(6, 0.0);
-    lacemaker::EvaluateStatus status;
-    {
-        nb::gil_scoped_release released;
-        status = self.evaluate(atoms, energies.data(), forces ? f.data() : nullptr, virial.data(), n_threads);
-    }
-    raise_status(status);
-    if (!forces) return nb::make_tuple(to_numpy(std::move(energies), {n}), nb::none(), nb::none());
-    return nb::make_tuple(to_numpy(std::move(energies), {n}), to_numpy(std::move(f), {n, 3}),
-                          to_numpy(std::move(virial), {6}));
 }
 
 nb::dict statistics(const Evaluator& self) {
@@ -80,7 +67,6 @@ nb::dict statistics(const Evaluator& self) {
     d["bytes"] = self.bytes();
     return d;
 }
-
 
 void construct_hessian(Hessian* self, const Tables& tables, Vector<std::int32_t> term_centre, Vector<std::int64_t> term_first,
                Vector<std::int32_t> term_index, Vector<double> term_weight,
@@ -136,6 +122,60 @@ nb::tuple sparse_hessian(const Hessian& self, Positions positions, Cell cell, Ve
                           to_numpy(std::move(out.blocks), {n, 3, 3}));
 }
 
+using IntMatrix = Array<std::int32_t, nb::ndim<2>>;
+using Matrix = Array<double, nb::ndim<2>>;
+using Cube = Array<double, nb::ndim<3>>;
+
+// Row p of `weights` belongs to density p; only the first carries e0.
+std::vector<ModelTerms> density_terms(const Vector<std::int32_t>& centre, const Vector<std::int64_t>& first,
+                                      const Vector<std::int32_t>& index, const Matrix& weights,
+                                      const Vector<double>& e0) {
+    const std::size_t n = weights.shape(1);
+    std::vector<ModelTerms> out;
+    for (std::size_t p = 0; p < weights.shape(0); ++p) {
+        const double* row = weights.data() + p * n;
+        out.push_back({to_vector(centre), to_vector(first), to_vector(index), std::vector<double>(row, row + n), {},
+                       p == 0 ? to_vector(e0) : std::vector<double>(e0.shape(0), 0.0)});
+    }
+    return out;
+}
+
+void construct_tabulated(TabulatedEvaluator* self, const Tables& tables, IntMatrix n_functions,
+                         Array<std::int32_t, nb::ndim<3>> first_function, IntMatrix has_core, Cube inner,
+                         Vector<std::int32_t> segment_first, Matrix segment_range, Vector<std::int32_t> segment_bins,
+                         Vector<double> coefficients, Vector<std::int32_t> embedding_kind, Matrix embedding_weight,
+                         Matrix embedding_exponent, Matrix embedding_core, bool nearest_switch,
+                         Vector<std::int32_t> term_centre, Vector<std::int64_t> term_first,
+                         Vector<std::int32_t> term_index, Matrix term_weight, Vector<double> e0,
+                         const std::string& isa) {
+    const RadialSplineTables radial{int(first_function.shape(2)), to_vector(n_functions), to_vector(first_function),
+                                    to_vector(has_core),          to_vector(inner),       to_vector(segment_first),
+                                    to_vector(segment_range),     to_vector(segment_bins), to_vector(coefficients)};
+    const EmbeddingTables embeddings{int(embedding_weight.shape(1)), to_vector(embedding_kind),
+                                     to_vector(embedding_weight),    to_vector(embedding_exponent),
+                                     to_vector(embedding_core),      nearest_switch};
+    const std::vector<ModelTerms> densities = density_terms(term_centre, term_first, term_index, term_weight, e0);
+    const lacemaker::Isa chosen = lacemaker::choose_isa(isa);
+    nb::gil_scoped_release released;
+    new (self) TabulatedEvaluator(tables, radial, embeddings, densities, chosen);
+}
+
+nb::dict tabulated_statistics(const TabulatedEvaluator& self) {
+    std::vector<int> n_a;
+    std::size_t terms = 0;
+    for (const lacemaker::Program& p : self.model().densities()[0]->programs()) n_a.push_back(p.layout.n_a);
+    for (const auto& density : self.model().densities())
+        for (const lacemaker::Program& p : density->programs()) terms += p.n_terms;
+    nb::dict d;
+    d["n_a"] = n_a;
+    d["terms"] = terms;
+    d["isa"] = lacemaker::isa_name(self.isa());
+    d["dtype"] = "float64";
+    d["lanes"] = self.lanes();
+    d["table_bytes"] = self.model().table_bytes();
+    return d;
+}
+
 }  // namespace
 
 void bind_evaluator(nb::module_& m) {
@@ -143,8 +183,8 @@ void bind_evaluator(nb::module_& m) {
         .def("__init__", &construct, "tables"_a, nb::kw_only(), "term_centre"_a.noconvert(), "term_first"_a.noconvert(),
              "term_index"_a.noconvert(), "term_weight"_a.noconvert(), "pair_coefficients"_a.noconvert(),
              "e0"_a.noconvert(), "isa"_a = "auto", "dtype"_a = "float64")
-        .def("evaluate", &evaluate, "positions"_a.noconvert(), "cell"_a.noconvert(), "species"_a.noconvert(),
-             "first"_a.noconvert(), "index"_a.noconvert(), "shift"_a.noconvert(), nb::kw_only(), "forces"_a = true,
+        .def("evaluate", &evaluate_structure<Evaluator>, "positions"_a.noconvert(), "cell"_a.noconvert(),
+             "species"_a.noconvert(), "first"_a.noconvert(), "index"_a.noconvert(), "shift"_a.noconvert(), nb::kw_only(), "forces"_a = true,
              "n_threads"_a = 1,
              "Site energies (n_atoms,) eV, forces (n_atoms, 3) eV/Å and virial (6,) eV (xx yy zz yz xz xy, minus the "
              "strain derivative); forces and virial are None with forces=False.")
@@ -162,4 +202,25 @@ void bind_evaluator(nb::module_& m) {
         .def("sparse", &sparse_hessian, "positions"_a.noconvert(), "cell"_a.noconvert(), "species"_a.noconvert(),
              "first"_a.noconvert(), "index"_a.noconvert(), "shift"_a.noconvert(), nb::kw_only(), "n_threads"_a = 1,
              "The Hessian in block rows: first (n_atoms + 1,), columns (n_blocks,), blocks (n_blocks, 3, 3) eV/Å^2.");
+}
+
+void bind_tabulated(nb::module_& m) {
+    m.attr("table_order") = lacemaker::table_order;
+    m.attr("max_table_segments") = lacemaker::max_segments;
+    m.attr("max_densities") = lacemaker::max_densities;
+    m.attr("max_order") = lacemaker::max_order;
+    m.attr("max_harmonic_degree") = lacemaker::max_harmonic_degree;
+    nb::class_<TabulatedEvaluator>(m, "TabulatedEvaluator",
+                                   "A potential with tabulated radial functions and embedded densities.")
+        .def("__init__", &construct_tabulated, "tables"_a, nb::kw_only(), "n_functions"_a.noconvert(),
+             "first_function"_a.noconvert(), "has_core"_a.noconvert(), "inner"_a.noconvert(),
+             "segment_first"_a.noconvert(), "segment_range"_a.noconvert(), "segment_bins"_a.noconvert(),
+             "coefficients"_a.noconvert(), "embedding_kind"_a.noconvert(), "embedding_weight"_a.noconvert(),
+             "embedding_exponent"_a.noconvert(), "embedding_core"_a.noconvert(), "nearest_switch"_a,
+             "term_centre"_a.noconvert(), "term_first"_a.noconvert(), "term_index"_a.noconvert(),
+             "term_weight"_a.noconvert(), "e0"_a.noconvert(), "isa"_a = "auto")
+        .def("evaluate", &evaluate_structure<TabulatedEvaluator>, "positions"_a.noconvert(), "cell"_a.noconvert(),
+             "species"_a.noconvert(), "first"_a.noconvert(), "index"_a.noconvert(), "shift"_a.noconvert(), nb::kw_only(), "forces"_a = true,
+             "n_threads"_a = 1, "As Evaluator.evaluate.")
+        .def("statistics", &tabulated_statistics, "Sizes of the compiled programs and tables.");
 }

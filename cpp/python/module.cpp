@@ -9,6 +9,7 @@ namespace nb = nanobind;
 
 void bind_tables(nb::module_& m);
 void bind_evaluator(nb::module_& m);
+void bind_tabulated(nb::module_& m);
 void bind_committee(nb::module_& m);
 void bind_design(nb::module_& m);
 void bind_messages(nb::module_& m);
@@ -26,6 +27,7 @@ NB_MODULE(_core, m) {
     bind_tables(m);
 #ifdef LACEMAKER_EVALUATOR
     bind_evaluator(m);
+    bind_tabulated(m);
 #endif
 #ifdef LACEMAKER_COMMITTEE
     bind_committee(m);

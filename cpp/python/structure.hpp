@@ -1,5 +1,7 @@
-// The structure and neighbour-list arguments shared by Evaluator.evaluate and DesignRows.rows, and their checks.
+// The structure and neighbour-list arguments shared by the evaluators and DesignRows.rows, and their checks.
 #pragma once
+
+#include <nanobind/stl/tuple.h>
 
 #include <cmath>
 
@@ -62,6 +64,26 @@ inline void raise_status(const EvaluateStatus& s) {
                                " Å apart; remove one of them or check cell and pbc.");
     raise_evaluation_error("the energy of atom " + std::to_string(s.i) +
                            " is not a finite number; check for atoms that are far too close, or use float64.");
+}
+
+// What Evaluator.evaluate returns, for any class with its evaluate() and n_species().
+template <class E>
+nb::tuple evaluate_structure(const E& self, Positions positions, Cell cell, Vector<std::int32_t> species,
+                             Vector<std::int64_t> first, Vector<std::int32_t> index, Shifts shift, bool forces,
+                             int n_threads) {
+    require(n_threads >= 1, "n_threads must be at least 1, found " + std::to_string(n_threads));
+    const AtomsView atoms = atoms_view(positions, cell, species, first, index, shift, self.n_species());
+    const std::size_t n = positions.shape(0);
+    std::vector<double> energies(n), f(forces ? 3 * n : 0), virial(6, 0.0);
+    EvaluateStatus status;
+    {
+        nb::gil_scoped_release released;
+        status = self.evaluate(atoms, energies.data(), forces ? f.data() : nullptr, virial.data(), n_threads);
+    }
+    raise_status(status);
+    if (!forces) return nb::make_tuple(to_numpy(std::move(energies), {n}), nb::none(), nb::none());
+    return nb::make_tuple(to_numpy(std::move(energies), {n}), to_numpy(std::move(f), {n, 3}),
+                          to_numpy(std::move(virial), {6}));
 }
 
 }  // namespace lacemaker::python

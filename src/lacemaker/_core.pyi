@@ -156,6 +156,55 @@ class Evaluator:
 
     def statistics(self) -> EvaluatorStatistics: ...
 
+table_order: int  # coefficients per bin and function of TabulatedEvaluator
+max_table_segments: int
+max_densities: int
+max_order: int  # factors of a term
+max_harmonic_degree: int
+
+class TabulatedEvaluator:
+    """A potential with tabulated radial functions and embedded densities (tabulated_view.hpp)."""
+
+    def __init__(
+        self,
+        tables: Tables,  # A channels and cutoffs; its radial functions are not used
+        *,
+        n_functions: _Int32,  # (NZ, NZ)
+        first_function: _Int32,  # (NZ, NZ, lmax + 1): A_znlm is of function first[l] + n - 1
+        has_core: _Int32,  # (NZ, NZ): the last function of l = 0 is r V_core(r)
+        inner: _Float,  # (NZ, NZ, 2) Å: end and width of the inner cutoff
+        segment_first: _Int32,  # (NZ NZ + 1,)
+        segment_range: _Float,  # (S, 2) Å
+        segment_bins: _Int32,  # (S,)
+        coefficients: _Float,  # flat, per pair (bins, table_order, n_functions)
+        embedding_kind: _Int32,  # (NZ,): 0 FinnisSinclair, 1 FinnisSinclairShiftedScaled
+        embedding_weight: _Float,  # (NZ, P)
+        embedding_exponent: _Float,  # (NZ, P)
+        embedding_core: _Float,  # (NZ, 2) eV: limit and width
+        nearest_switch: bool,
+        term_centre: _Int32,  # (NZ + 1,)
+        term_first: _Int64,  # (n_terms + 1,)
+        term_index: _Int32,
+        term_weight: _Float,  # (P, n_terms)
+        e0: _Float,  # (NZ,) eV
+        isa: str = "auto",
+    ) -> None: ...
+    def evaluate(
+        self,
+        positions: _Float,
+        cell: _Float,
+        species: _Int32,
+        first: _Int64,
+        index: _Int32,
+        shift: _Int32,
+        *,
+        forces: bool = True,
+        n_threads: int = 1,
+    ) -> tuple[_Float, _Float, _Float]:
+        """As `Evaluator.evaluate`."""
+
+    def statistics(self) -> dict[str, Any]: ...
+
 class DesignRows:
     """Rows of the design matrix of one basis."""
 

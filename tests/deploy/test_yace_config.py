@@ -8,9 +8,10 @@ from ase.build import bulk
 from ase.calculators.lj import LennardJones
 from ase.calculators.singlepoint import SinglePointCalculator
 
+from lacemaker.basis import ACEBasis
 from lacemaker.cli import main
 from lacemaker.config import config_from
-from lacemaker.deploy.yace import YaceCalculator, read_yace
+from lacemaker.deploy.yace import YaceCalculator, check_exportable, export_yace, read_yace
 from lacemaker.errors import ConfigError
 from lacemaker.potential import Potential
 from lacemaker.workflow.fitting import make_basis
@@ -46,6 +47,38 @@ def test_an_impossible_export_is_refused_when_the_configuration_is_made():
         config_from({"data": {"train": "a.xyz"}, "export": "pickle"})
 
 
+def test_export_may_be_a_list():
+    basis = {"elements": ["Si"], "cutoff": 5.0, "correlation_order": 2, "max_degree": [6, 5]}
+    assert config_from({"data": {"train": "a.xyz"}, "basis": basis, "export": ["yace"]}).export == ["yace"]
+    with pytest.raises(ConfigError, match="export"):
+        config_from({"data": {"train": "a.xyz"}, "basis": basis, "export": ["yace", "pickle"]})
+
+
+def test_a_file_that_would_be_too_large_is_refused_when_the_configuration_is_made(monkeypatch):
+    """Unless the solver is sparse: how many functions are left, only the fit can tell."""
+    from lacemaker.deploy import yace
+
+    basis = {"elements": ["Cu", "Fe", "Mn", "Ni", "Cr"], "cutoff": 5.0, "correlation_order": 3}
+    given = {"data": {"train": "a.xyz"}, "basis": {**basis, "max_degree": [10, 7, 5]}, "export": "yace"}
+    config_from(given)
+    monkeypatch.setattr(yace, "MAX_MEGABYTES", 0.5)
+    with pytest.raises(ConfigError) as error:
+        config_from(given)
+    for part in ("too large for LAMMPS", "with 25 bonds", "the limit is 0.5 MB", "pair style lace", "sparse"):
+        assert part in str(error.value)
+    config_from({**given, "solver": "asp"})
+
+
+@pytest.mark.parametrize(
+    ("elements", "degrees"), [(["Si"], [17]), (["Cr", "Cu", "Fe", "Mn", "Ni"], [10, 7, 5])]
+)
+def test_the_predicted_size_of_the_file_is_about_right(elements, degrees, tmp_path):
+    basis = ACEBasis(elements, 3, degrees if len(degrees) > 1 else degrees[0], cutoff=5.5)
+    coefficients = 1e-2 * np.random.default_rng(0).normal(size=basis.n_functions)
+    written = export_yace(Potential(basis, coefficients, np.zeros(len(elements))), tmp_path / "a.yace")
+    assert check_exportable(basis) == pytest.approx(written.n_bytes, rel=0.25)
+
+
 def test_an_impossible_export_is_refused_once_the_elements_are_known():
     config = config_from({"data": {"train": "a.xyz"}, "basis": MISMATCHED, "export": "yace"})
     with pytest.raises(ConfigError, match="export: yace is not possible"):
@@ -76,3 +109,13 @@ def test_lace_export_writes_the_file_and_shows_the_deviation(folder, tmp_path, c
     assert "ends in .yace" in capsys.readouterr().err
     assert main(["export", str(source), str(tmp_path / "small.yace"), "--max-megabytes", "0.001"]) == 2
     assert not (tmp_path / "small.yace").exists()
+
+
+def test_a_path_writes_the_file_of_its_chosen_model(folder):
+    arguments = ["path", str(folder / "config.yaml"), "-o", str(folder / "path"), "--size", "20"]
+    assert main(arguments) == 0
+    potential = Potential.load(folder / "path" / "potential.lace")
+    atoms = bulk("Ar", a=5.2, cubic=True)
+    atoms.rattle(0.1, seed=4)
+    atoms.calc = YaceCalculator(folder / "path" / "potential.yace")
+    assert atoms.get_potential_energy() == pytest.approx(potential.predict(atoms).energy, abs=1e-10)

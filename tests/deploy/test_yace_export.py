@@ -113,7 +113,7 @@ def test_below_r_min_atoms_repel(exported):
     for name, r_min in report.r_min.items():
         pair = name.split("-")
         i, j = (model.elements.index(symbol) for symbol in pair)
-        bond = evaluator.kernel.model.bonds[i, j]
+        bond = evaluator.model.bonds[i, j]
         start = bond.inner_cutoff - bond.inner_width
         energies = [
             evaluator.predict(Atoms(pair, [[0, 0, 0], [0, 0, d]])).energy

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 __all__ = ["Config", "DataConfig", "Keys", "QuantityNumbers"]
 
 Quantity = Literal["energy", "forces", "virial", "force_constants", "energies"]
+_SPARSE = ("ard", "asp", "elastic_net", "lasso", "omp", "supports")  # solvers that leave functions out
 
 
 class Keys(Section):
@@ -155,7 +156,7 @@ class Config(Section):
         default=False, description="Keep the compressed rows after a successful fit, to refit quickly."
     )
     report: bool = Field(default=True, description="Write report.html.")
-    export: Literal["yace"] | None = Field(
+    export: Literal["yace"] | list[Literal["yace"]] | None = Field(
         default=None, description="Also write potential.yace for LAMMPS' ML-PACE; refused where impossible."
     )
 
@@ -182,14 +183,15 @@ class Config(Section):
 
     def check_export(self, basis: ACEBasis) -> None:
         """Raise ConfigError now if a potential on this basis could not be exported as asked later."""
-        if self.export is None:
+        if not self.export:
             return
-        from lacemaker.deploy.yace import check_exportable
+        from lacemaker.deploy.yace import MAX_MEGABYTES, check_exportable
 
+        limit = None if self.solver.kind in _SPARSE else MAX_MEGABYTES  # how sparse, only the fit can tell
         try:
-            check_exportable(basis)
+            check_exportable(basis, max_megabytes=limit)
         except FileFormatError as error:
-            raise ConfigError(f"export: {self.export} is not possible with this basis: {error}") from error
+            raise ConfigError(f"export: yace is not possible with this basis: {error}") from error
 
     def total_energies(self) -> set[str]:
         """config_types whose energies count as totals."""

@@ -45,6 +45,7 @@ solver:
   kind: blr                       # Bayesian linear regression: regularisation from the data, nothing to set
 
 output: {output}                  # folder for potential.lace, summary.json, report.html
+# export: yace                    # also potential.yace for LAMMPS' ML-PACE; refused now where impossible
 # threads: 4                      # default: OMP_NUM_THREADS, or all cores
 """
 

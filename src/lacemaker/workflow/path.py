@@ -13,6 +13,7 @@ import numpy as np
 from lacemaker.workflow.data import check_elements, load_sets
 from lacemaker.workflow.fitting import (
     POTENTIAL,
+    YACE,
     collect_warnings,
     make_basis,
     reference_e0,
@@ -92,7 +93,7 @@ def path(
         with timer.stage("reading structures"):
             sets = load_sets(settings)
         with timer.stage("building the basis"):
-            basis = make_basis(settings, sets.train.elements)
+            basis = make_basis(settings.model_copy(update={"solver": method}), sets.train.elements)
             for name, frames in sets.items():
                 check_elements(frames, basis.elements, name)
         show.note(str(basis.counts()))
@@ -104,7 +105,12 @@ def path(
         chosen = choose_model(models, choice or {})
         folder = output_folder(settings.output)
         models.save(folder / PATH)
-        export(chosen, folder / POTENTIAL, size=settings.uncertainty, data=sets.facts(settings))
+        size = settings.uncertainty
+        potential = export(chosen, folder / POTENTIAL, size=size, data=sets.facts(settings))
+        if settings.export:
+            from lacemaker.deploy.yace import export_yace
+
+            show.note(str(export_yace(potential, folder / YACE)))
         with timer.stage("report"):
             _write_pages(folder, models, chosen, interactive, timer)
     return PathResult(folder, models, chosen)

@@ -6,9 +6,10 @@ from lacemaker.deploy.yace.export import ExportReport, export_yace, to_yace
 from lacemaker.deploy.yace.fitting import check_exportable
 from lacemaker.deploy.yace.model import Bond, Embedding, Terms, YaceModel
 from lacemaker.deploy.yace.reading import parse_yace, read_yace
-from lacemaker.deploy.yace.writing import write_yace, yace_text
+from lacemaker.deploy.yace.writing import MAX_MEGABYTES, write_yace, yace_text
 
 __all__ = [
+    "MAX_MEGABYTES",
     "Bond",
     "Embedding",
     "ExportReport",

@@ -24,19 +24,27 @@ __all__ = ["YaceCalculator"]
 class YaceCalculator(AseCalculator):
     """ASE calculator of a ``.yace`` potential: energy, free_energy, energies, forces, stress.
 
-    Evaluated in NumPy, with the embedding's derivative where it is not linear: made for checks and short
-    runs. `lacemaker.Calculator` of the ``.lace`` file is about 70 times faster.
+    Runs on the compiled kernels, with the embedding's derivative where it is not linear, at 1.2 to 1.5 times
+    the cost of `lacemaker.Calculator` with the ``.lace`` file of the same potential.
 
     Parameters
     ----------
     potential : YaceModel or path
     skin : float
         Extra reach of the neighbour list in Å.
+    n_threads : int, optional
+        Default: ``OMP_NUM_THREADS`` if set, else the CPUs of this process.
+    isa : str
+        Instruction set, "auto" for the best of this machine.
+    backend : {"auto", "kernels", "numpy"}
+        See `YaceEvaluator`.
 
     Raises
     ------
     FileFormatError
         If the file cannot be read.
+    EvaluationError
+        On use: unknown element, atoms on top of each other, positions not finite.
 
     Examples
     --------
@@ -47,11 +55,36 @@ class YaceCalculator(AseCalculator):
     implemented_properties = ["energy", "free_energy", "energies", "forces", "stress"]  # noqa: RUF012
     ignored_changes = {"initial_charges", "initial_magmoms"}  # noqa: RUF012
 
-    def __init__(self, potential: YaceModel | str | os.PathLike[str], *, skin: float = 0.5) -> None:
+    def __init__(
+        self,
+        potential: YaceModel | str | os.PathLike[str],
+        *,
+        skin: float = 0.5,
+        n_threads: int | None = None,
+        isa: str = "auto",
+        backend: str = "auto",
+    ) -> None:
         super().__init__()
         self.model = potential if isinstance(potential, YaceModel) else read_yace(potential)
-        self._evaluator = YaceEvaluator(self.model)
-        self._neighbours = LastingNeighbours(self._evaluator, skin)
+        path = None if isinstance(potential, YaceModel) else os.fspath(potential)
+        options = {"skin": float(skin), "n_threads": n_threads, "isa": isa, "backend": backend}
+        self.parameters.update(potential=path, **options)
+        self._start()
+
+    def _start(self) -> None:
+        """Compile the evaluator; lists begin afresh."""
+        p = self.parameters
+        self._evaluator = YaceEvaluator(
+            self.model, backend=p["backend"], isa=p["isa"], n_threads=p["n_threads"]
+        )
+        self._neighbours = LastingNeighbours(self._evaluator, p["skin"])
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {k: v for k, v in self.__dict__.items() if k not in ("_evaluator", "_neighbours")}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        self.__dict__.update(state)
+        self._start()
 
     def calculate(
         self,

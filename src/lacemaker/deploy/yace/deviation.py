@@ -24,7 +24,7 @@ def deviation(
     potential: Potential, model: YaceModel, r_min: Mapping[tuple[int, int], float], *, seed: int = 0
 ) -> tuple[float, float]:
     """Largest deviation of energies (eV/atom) and forces (eV/Å) on structures with no bond below `r_min`."""
-    ours, theirs = potential.evaluator(), YaceEvaluator(model)
+    ours, theirs = potential.evaluator(), YaceEvaluator(model, backend="numpy")
     energy = force = 0.0
     for atoms in random_structures(potential.elements, r_min, potential.cutoff, seed):
         a, b = ours.predict(atoms), theirs.predict(atoms)

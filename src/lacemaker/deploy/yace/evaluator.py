@@ -1,8 +1,7 @@
-"""Energy, forces and virial of a ``.yace`` model in NumPy, by the derivative of its embedding.
+"""Energy, forces and virial of a ``.yace`` model: on the compiled kernels, or in NumPy, their readable twin.
 
-The compiled kernels know radial functions given by a three-term recurrence, the same for every l; a ``.yace``
-file has free combinations that may differ with l. Its evaluation is therefore this module's, about 70 times
-slower than the kernels: right for checks, not for long molecular dynamics.
+The kernels take the radial functions from tables (`compiled`, `splines`); NumPy evaluates them analytically,
+with complex harmonics, some 200 times slower. They agree to rounding.
 """
 
 from __future__ import annotations
@@ -15,11 +14,14 @@ import numpy as np
 
 from lacemaker.basis.elements import ATOMIC_NUMBERS
 from lacemaker.basis.reference import VOIGT, real_harmonics
+from lacemaker.deploy.yace.compiled import compiled_kernel, why_not_compiled
 from lacemaker.deploy.yace.embedding import embed
 from lacemaker.deploy.yace.model import YaceModel
 from lacemaker.deploy.yace.radial import core_energy, radial_functions, switch_off
 from lacemaker.errors import EvaluationError
 from lacemaker.potential import Evaluator
+from lacemaker.potential.messages import problem
+from lacemaker.potential.threads import default_threads
 
 __all__ = ["YaceEvaluator", "complex_harmonics"]
 
@@ -116,8 +118,8 @@ class _Centre:
         return total
 
 
-class _Kernel:
-    """Has the call of the compiled evaluator."""
+class _NumpyKernel:
+    """Has the calls of the compiled evaluator."""
 
     def __init__(self, model: YaceModel) -> None:
         self.model = model
@@ -241,12 +243,41 @@ class _Block:
 
 
 class YaceEvaluator(Evaluator):
-    """`lacemaker.potential.Evaluator` of a ``.yace`` model: same calls, evaluated in NumPy."""
+    """`lacemaker.potential.Evaluator` of a ``.yace`` model: same calls.
 
-    def __init__(self, model: YaceModel) -> None:
-        self.elements = model.elements
+    Parameters
+    ----------
+    model : YaceModel
+    backend : {"auto", "kernels", "numpy"}
+        "auto": the compiled kernels, or NumPy for what is beyond their limits (rank 6, l 24, 8 densities).
+    isa : str
+        Instruction set of the kernels, "auto" for the best of this machine.
+    n_threads : int, optional
+        Threads for one structure; NumPy uses one.
+
+    Raises
+    ------
+    EvaluationError
+        If the backend is unknown, or the kernels are asked for and cannot run the model.
+    """
+
+    def __init__(
+        self, model: YaceModel, *, backend: str = "auto", isa: str = "auto", n_threads: int | None = None
+    ) -> None:
+        if backend not in ("auto", "kernels", "numpy"):
+            raise problem(
+                EvaluationError, "the backend is unknown", f"backend={backend!r}",
+                "choose 'auto', 'kernels' or 'numpy'",
+            )  # fmt: skip
+        reason = None if backend == "numpy" else why_not_compiled(model)
+        if backend == "kernels" and reason:
+            raise problem(
+                EvaluationError, "the kernels cannot run this .yace file", reason, "choose backend='numpy'"
+            )
+        self.model, self.elements = model, model.elements
         self.cutoff = model.cutoff
-        self.n_threads = 1
-        self.kernel: Any = _Kernel(model)
+        compiled = backend != "numpy" and reason is None
+        self.n_threads = (n_threads or default_threads()) if compiled else 1
+        self.kernel: Any = compiled_kernel(model, isa) if compiled else _NumpyKernel(model)
         self._species = np.full(119, -1, dtype=np.int32)
         self._species[[ATOMIC_NUMBERS[e] for e in model.elements]] = np.arange(len(model.elements))

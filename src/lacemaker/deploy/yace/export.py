@@ -17,7 +17,7 @@ from lacemaker.deploy.yace.fitting import BondFit, Window, fit_basis, nodes, win
 from lacemaker.deploy.yace.messages import bad
 from lacemaker.deploy.yace.model import Bond, Embedding, Terms, YaceModel
 from lacemaker.deploy.yace.products import complex_terms
-from lacemaker.deploy.yace.writing import write_yace
+from lacemaker.deploy.yace.writing import MAX_MEGABYTES, write_yace
 
 if TYPE_CHECKING:
     from lacemaker.potential import Potential
@@ -81,7 +81,7 @@ def export_yace(
     *,
     r_min: float | Mapping[str, float] | None = None,
     tolerance: float = 1e-11,
-    max_megabytes: float = 100.0,
+    max_megabytes: float = MAX_MEGABYTES,
 ) -> ExportReport:
     """Write a potential as a ``.yace`` file (ACE C-tilde basis with ChebPow radial functions).
 

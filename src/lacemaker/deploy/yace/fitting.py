@@ -22,6 +22,7 @@ __all__ = ["BondFit", "Window", "check_exportable", "fit_basis", "windows"]
 SIZES = (80, 120, 160, 240)
 _NODES = 1500
 _RCOND = 1e-13
+_NUMBER_BYTES, _ZERO_BYTES, _FUNCTION_BYTES, _PRODUCT_BYTES = 23, 3, 120, 30  # of the text, on average
 _CLOSEST = (
     0.5  # of r0: how near the exported potential is exact, unless a ZBL core or the user says otherwise
 )
@@ -148,7 +149,46 @@ def _fit_bond(basis: ACEBasis, pair: tuple[int, int], window: Window, size: int)
 
 
 def check_exportable(
-    basis: ACEBasis, *, r_min: float | Mapping[str, float] | None = None, tolerance: float = 1e-11
-) -> None:
-    """Raise FileFormatError now if potentials on this basis could not be exported later."""
-    fit_basis(basis, windows(basis, r_min), tolerance)
+    basis: ACEBasis,
+    *,
+    r_min: float | Mapping[str, float] | None = None,
+    tolerance: float = 1e-11,
+    max_megabytes: float | None = None,
+) -> int:
+    """Raise FileFormatError now if potentials on this basis could not be exported later.
+
+    Parameters
+    ----------
+    basis : ACEBasis
+    r_min, tolerance
+        As for `export_yace`.
+    max_megabytes : float, optional
+        Refuse also a basis whose file would be larger, with all functions in use.
+
+    Returns
+    -------
+    int
+        Size of that file in bytes, to about a quarter.
+    """
+    fits = fit_basis(basis, windows(basis, r_min), tolerance)
+    n_bytes = _estimated_bytes(basis, next(iter(fits.values())).coefficients.shape[1])
+    if max_megabytes is not None and n_bytes > max_megabytes * 1e6:
+        products = sum(centre.n_products for centre in basis.counts().centres)
+        raise bad(
+            "the .yace file would be too large for LAMMPS to read comfortably",
+            f"about {n_bytes / 1e6:.0f} MB with {len(fits)} bonds and {products} products; the limit is "
+            f"{max_megabytes:g} MB",
+            "take a lower degree or order, fewer elements or a sparse solver (asp, omp); or fit without "
+            "`export` and run `lace export --max-megabytes`, or use pair style lace, which has no such limit",
+        )
+    return n_bytes
+
+
+def _estimated_bytes(basis: ACEBasis, n_radial: int) -> int:
+    """Text of the radial coefficients of all bonds and of the products, all functions in use."""
+    rows = np.concatenate([centre.a_spec for centre in basis.many_body])
+    rectangle = int(rows[:, 1].max(initial=1)) * int(rows[:, 2].max(initial=0) + 1)
+    used = len(np.unique(rows[:, 1:3], axis=0))
+    radial = n_radial * (used * _NUMBER_BYTES + (rectangle - used) * _ZERO_BYTES)
+    products = sum(centre.n_products for centre in basis.counts().centres)
+    return basis.n_elements**2 * radial + basis.n_functions * _FUNCTION_BYTES + products * _PRODUCT_BYTES

@@ -91,7 +91,7 @@ def _collected(keys: np.ndarray, values: np.ndarray) -> tuple[np.ndarray, np.nda
     """Equal products once, with the sum of their weights."""
     keys = _sorted(keys)
     _, first, inverse = np.unique(_codes(keys), axis=0, return_index=True, return_inverse=True)
-    total = np.zeros(len(first), dtype=values.dtype)
+    total = np.zeros((len(first), *values.shape[1:]), dtype=values.dtype)
     np.add.at(total, inverse.reshape(-1), values)
     return keys[first], total
 
@@ -104,3 +104,37 @@ def _half(keys: np.ndarray, values: np.ndarray) -> tuple[np.ndarray, np.ndarray]
     rows = np.arange(len(keys))
     lower = mine[rows, column] < other[rows, column]
     return _collected(np.where(lower[:, None, None], reverse, keys), values)
+
+
+def real_products(factors: np.ndarray, weights: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Products of orthonormal real harmonics whose sum is the real part of one of complex harmonics.
+
+    Parameters
+    ----------
+    factors : ndarray (T, rank, 4)
+        Rows (species, n, l, m) of complex A functions.
+    weights : ndarray (T, ndensity)
+
+    Returns
+    -------
+    factors : ndarray (T', rank, 4), weights : ndarray (T', ndensity)
+        Each product once; those that cancel are left out.
+    """
+    m = factors[:, :, 3]
+    k = np.abs(m)
+    root = np.where(m == 0, np.sqrt(4 * np.pi), np.sqrt(2 * np.pi)).astype(complex)
+    cosine = root * np.where((m > 0) & (k % 2 == 1), -1.0, 1.0)
+    sine = cosine * np.where(m > 0, 1j, -1j)
+    keys, values = [], []
+    for choice in product((1, -1), repeat=factors.shape[1]):
+        chosen = np.array(choice) < 0
+        valid = ~((m == 0) & chosen).any(axis=1)
+        share = np.where(chosen, sine[valid], cosine[valid]).prod(axis=1).real
+        signed = (k[valid] * np.array(choice))[:, :, None]
+        keys.append(np.concatenate([factors[valid][:, :, :3], signed], axis=2))
+        values.append(weights[valid] * share[:, None])
+    found, total = np.concatenate(keys), np.concatenate(values)
+    size = _collected(found, np.abs(total))[1]
+    found, total = _collected(found, total)
+    kept = (np.abs(total) > _DUST * size).any(axis=1)
+    return found[kept], np.where(np.abs(total) > _DUST * size, total, 0.0)[kept]

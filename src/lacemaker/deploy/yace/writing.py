@@ -12,7 +12,9 @@ from lacemaker.deploy.yace.model import Bond, Embedding, Terms, YaceModel
 from lacemaker.deploy.yace.text import number, sequence
 from lacemaker.potential import disk
 
-__all__ = ["write_yace", "yace_text"]
+__all__ = ["MAX_MEGABYTES", "write_yace", "yace_text"]
+
+MAX_MEGABYTES = 100.0  # larger files LAMMPS reads slowly, and some users' runs crashed
 
 
 def yace_text(model: YaceModel) -> str:
@@ -32,7 +34,9 @@ def yace_text(model: YaceModel) -> str:
     return "\n".join(lines) + "\n"
 
 
-def write_yace(model: YaceModel, path: str | os.PathLike[str], *, max_megabytes: float = 100.0) -> int:
+def write_yace(
+    model: YaceModel, path: str | os.PathLike[str], *, max_megabytes: float = MAX_MEGABYTES
+) -> int:
     """Write a file, completely or not at all; returns its size in bytes.
 
     Raises
@@ -47,7 +51,8 @@ def write_yace(model: YaceModel, path: str | os.PathLike[str], *, max_megabytes:
             f"the file {os.fspath(path)} would be too large for LAMMPS to read comfortably",
             f"{len(data) / 1e6:.0f} MB with {len(model.bonds)} bonds ({bonds} radial coefficients) and "
             f"{model.n_terms} products; the limit is {max_megabytes:g} MB",
-            "use a sparser potential, fewer elements or a lower degree; or raise max_megabytes",
+            "use a sparser potential, fewer elements or a lower degree; raise max_megabytes (lace export "
+            "--max-megabytes); or use pair style lace, which has no such limit",
         )
     disk.write_bytes(path, data)
     return len(data)
