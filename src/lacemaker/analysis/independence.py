@@ -142,7 +142,7 @@ def report(
     environments : Frame, Atoms or a sequence of them, optional
         Structures whose atoms are looked at one by one; equivalent atoms are listed once.
     arithmetic : "exact" or "float64", optional
-        Exact by default, float64 for bases with products of functions or couplings from elsewhere.
+        Exact by default, float64 for bases with products of functions and purified ones.
 
     Returns
     -------
@@ -155,7 +155,9 @@ def report(
     """
     basis, active = _active_basis(basis_or_potential)
     if arithmetic is None:
-        arithmetic = "float64" if basis.specification.readout is not None else "exact"
+        spec = basis.specification
+        plain = spec.readout is None and spec.purification is None
+        arithmetic = "exact" if plain else "float64"
     found = independent_functions(basis, "degree", arithmetic)
     ranks, start = [], 0
     for i, centre in enumerate(basis.many_body):

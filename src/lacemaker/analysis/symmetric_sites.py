@@ -14,7 +14,7 @@ from lacemaker.basis.messages import basis_error
 if TYPE_CHECKING:
     from lacemaker.basis import ACEBasis
 
-__all__ = ["BasisVariables", "SiteRank", "Variables", "site_ranks"]
+__all__ = ["BasisVariables", "SiteRank", "Variables", "environments_of", "site_ranks"]
 
 VANISHED = 1e-7
 """Size below which a density or a gradient of unit scale is zero: positions in files have 7 or 8 digits."""
@@ -57,6 +57,10 @@ class Variables(Protocol):
     def elements(self) -> tuple[str, ...]: ...
     @property
     def cutoff(self) -> float: ...
+    @property
+    def scalable(self) -> bool:
+        """Whether every function is homogeneous, so that variables may be scaled."""
+
     def order(self, centre: int) -> np.ndarray:
         """(n_functions,) correlation orders."""
     def labels(self, centre: int) -> np.ndarray:
@@ -73,6 +77,7 @@ class BasisVariables:
     def __init__(self, basis: ACEBasis) -> None:
         self.basis = basis
         self.elements, self.cutoff = tuple(basis.elements), basis.cutoff
+        self.scalable = basis.specification.purification is None  # purified functions mix orders
 
     def order(self, centre: int) -> np.ndarray:
         return self.basis.many_body[centre].order
@@ -108,7 +113,7 @@ def site_ranks(functions: Variables, environments: Any, generic: Sequence[int]) 
     """
     found: dict[tuple[Any, ...], SiteRank] = {}
     for number, structure in enumerate(_structures(environments)):
-        for atom, species, vectors, others in _atoms(functions, structure):
+        for atom, species, vectors, others in environments_of(functions, structure):
             name = f"{getattr(structure, 'source', '') or f'structure {number}'}, atom {atom}"
             site = _site(functions, name, species, vectors, others, generic)
             found.setdefault((number, site.element, *_measures(site)), site)
@@ -123,7 +128,7 @@ def _structures(given: Any) -> Iterable[Any]:
     return [given] if hasattr(given, "positions") else given
 
 
-def _atoms(functions: Variables, structure: Any) -> Iterable[tuple[int, int, np.ndarray, np.ndarray]]:
+def environments_of(functions: Any, structure: Any) -> Iterable[tuple[int, int, np.ndarray, np.ndarray]]:
     """Atom number, element index, neighbour vectors (n, 3) Å and neighbours' element indices (n,)."""
     from lacemaker.basis.elements import symbol_of
     from lacemaker.basis.reference import environments
@@ -151,7 +156,8 @@ def _site(
     labels, order = functions.labels(species), functions.order(species)
     point = np.zeros(len(labels))
     if len(vectors):
-        point = _scaled(labels, functions.contributions(species, vectors, others))
+        values = functions.contributions(species, vectors, others)
+        point = _scaled(labels, values) if functions.scalable else values.sum(axis=1)
     rows = functions.jacobian(species, point).rows(np.arange(len(order)))
     size = np.abs(rows).max(axis=1)
     silent = size < VANISHED

@@ -91,6 +91,8 @@ def _centre_rank(functions: YaceVariables, i: int) -> CentreRank:
 class YaceVariables:
     """What `site_ranks` asks of a basis, for a ``.yace`` file."""
 
+    scalable = True
+
     def __init__(self, model: YaceModel) -> None:
         self.elements, self.cutoff = model.elements, model.cutoff
         self.centres = [_Centre(model, i) for i in range(len(model.elements))]
