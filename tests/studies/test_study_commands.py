@@ -95,9 +95,9 @@ def test_the_suggestions_improve_the_model_in_silico(config, capsys):
     assert "before" in printed
     lines = [line.split() for line in printed.splitlines()]
     gains = {
-        (words[1], k): abs(float(words[-2])) / abs(float(words[-1]))
+        (words[2], k): abs(float(words[-2])) / abs(float(words[-1]))
         for k, words in enumerate(lines)
-        if len(words) > 4 and words[1] in ("lattice", "virials")
+        if len(words) > 4 and words[2] in ("lattice", "virials")
     }
     assert len(gains) == 4  # two figures, two defects
     assert min(gains.values()) > 2.0

@@ -8,8 +8,10 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from concurrent.futures import Executor
 
+    from lacemaker.report.page import Section
     from lacemaker.studies.run import StudyResult
 
 study = typer.Typer(
@@ -63,7 +65,7 @@ def _pool(workers: int) -> Executor | _NoPool:
     return ProcessPoolExecutor(workers, mp_context=multiprocessing.get_context("spawn"))
 
 
-def finish(result: StudyResult) -> None:
+def finish(result: StudyResult, extra: Sequence[Section] = ()) -> None:
     """Write the page and tables of a study, print its table and verdict."""
     from lacemaker.report.study_page import study_page
     from lacemaker.studies.results import rows_of, write_tables
@@ -73,7 +75,7 @@ def finish(result: StudyResult) -> None:
 
     verdict = judge_study(result)
     write_tables(result, verdict)
-    write_text(result.folder / "study.html", study_page(result, verdict))
+    write_text(result.folder / "study.html", study_page(result, verdict, extra))
     print(study_text(rows_of(result)))
     print()
     for item in verdict:
