@@ -185,7 +185,8 @@ def _test(
 
     path = relax_reference(defect_cell(name, crystal, size, reference.calculator), reference, folder=home)
     equilibrium = load_equilibrium(path)
-    errors = defect_errors(calculator, equilibrium, crystal, TestConfig(), radius, crystal.energy)
+    exact = equilibrium.energy - equilibrium.bulk_energy(reference.calculator, crystal.energy)
+    errors = defect_errors(calculator, equilibrium, crystal, TestConfig(), radius, exact)
     return {**errors, "volume_A3": float(equilibrium.atoms.get_volume())}
 
 
