@@ -12,7 +12,6 @@ void bind_evaluator(nb::module_& m);
 void bind_committee(nb::module_& m);
 void bind_design(nb::module_& m);
 void bind_messages(nb::module_& m);
-void bind_hessian(nb::module_& m);
 
 NB_MODULE(_core, m) {
     m.doc() = "Compiled kernels of lacemaker.";
@@ -36,8 +35,5 @@ NB_MODULE(_core, m) {
 #endif
 #ifdef LACEMAKER_MESSAGES
     bind_messages(m);
-#endif
-#ifdef LACEMAKER_HESSIAN
-    bind_hessian(m);
 #endif
 }

@@ -171,3 +171,76 @@ def test_one_body_energies_are_fitted_from_site_energies(teacher):
     fit = solve(system, solver=QR(), e0="fit")
     np.testing.assert_allclose(fit.e0, list(E0.values()), atol=1e-5)
     assert system.rmse(fit.coefficients, fit.e0)["total"]["energies"] < 1e-8
+
+
+def test_formation_energy_rows_have_no_size_and_no_e0(teacher):
+    """One row per defect cell, the difference of two energy rows; one-body columns of equal cells cancel."""
+    from lacemaker.regression.second_order import frame_blocks
+    from lacemaker.structures import with_formation_energies
+
+    bulk = replace(structure(1), config_type="bulk")
+    bulk = replace(bulk, energy=teacher.predict(bulk).energy)
+    defect = replace(bulk, positions=bulk.positions + 0.05 * np.eye(len(bulk), 3), config_type="defect")
+    defect = replace(defect, energy=teacher.predict(defect).energy)
+    frames = with_formation_energies([bulk, defect], {"defect": "bulk"})
+    (block,) = [b for b in frame_blocks(BasisRows(BASIS), frames[1]) if b.kind == "formation_energy"]
+    assert not block.one_body.any()
+    expected = defect.energy - bulk.energy
+    core = expected - block.target[0, 0]
+    assert block.basis[0] @ teacher.coefficients + core == pytest.approx(expected, abs=1e-10)
+    system = assemble(BASIS, frames, n_threads=1)
+    assert "formation_energy" in system.kinds
+    fit = system.rmse(teacher.coefficients, np.array([9.0, 9.0]))  # whatever E0 is
+    assert fit["defect"]["formation_energy"] < 1e-9
+
+
+def test_errors_of_the_further_labels(teacher):
+    from lacemaker.analysis import error_table
+    from lacemaker.structures import with_formation_energies
+
+    phonons, sites = labelled(teacher, 3, "force_constants"), labelled(teacher, 4, "energies")
+    label = phonons.force_constants
+    shifted = ForceConstants(label.atoms, label.directions, label.steps, label.values + 0.02)
+    bulk = replace(labelled(teacher, 5, "efv"), config_type="bulk")
+    defect = replace(bulk, energy=bulk.energy + 0.007, config_type="defect")
+    frames = with_formation_energies(
+        [
+            replace(phonons, force_constants=shifted),
+            replace(sites, energies=sites.energies - 0.003),
+            bulk,
+            defect,
+        ],
+        {"defect": "bulk"},
+    )
+    table = error_table(teacher, frames).total
+    assert table.force_constants_mae_eV_per_A2 == pytest.approx(0.02, rel=1e-6)
+    assert table.energies_rmse_meV == pytest.approx(3.0, rel=1e-6)
+    assert table.formation_energy_mae_meV == pytest.approx(7.0, rel=1e-6)
+    assert "Φ" in error_table(teacher, frames).text()
+    assert "energies_mae_meV" not in error_table(teacher, frames[:1]).total.to_dict()
+
+
+def test_strained_cells_are_a_group_of_virials_alone(teacher):
+    """Virials of strained cells, without any other label, fix the elastic response."""
+    frames = []
+    for k in range(60):
+        frame, rng = structure(k), np.random.default_rng(k)
+        strain = np.eye(3) + 0.01 * rng.normal(size=(3, 3))
+        frame = replace(frame, positions=frame.positions @ strain, cell=frame.cell @ strain)
+        frames.append(replace(frame, virial=teacher.predict(frame).virial, config_type="strained"))
+    system = assemble(BASIS, frames, n_threads=1)
+    assert system.kinds == ("virial",)
+    fit = solve(system, solver=QR(), e0=E0)
+    probe = structure(77)
+    expected, found = teacher.predict(probe).virial, fit.potential().predict(probe).virial
+    np.testing.assert_allclose(found, expected, atol=1e-3 * np.abs(expected).max())
+
+
+def test_costs_are_counted(teacher):
+    from lacemaker.regression.second_order import n_designs
+
+    assert n_designs(labelled(teacher, 1, "efv")) == 1
+    assert n_designs(labelled(teacher, 3, "force_constants")) == 4
+    assert n_designs(
+        replace(structure(3), force_constants=teacher.hessian(structure(3)).toarray())
+    ) == 4 * 3 * len(structure(3))

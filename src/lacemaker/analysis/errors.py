@@ -6,6 +6,9 @@ Energies and virials are compared per atom, forces and stresses per component. W
     forces   |F - F_ref|                3 N values per frame              eV/Å
     virial   |W - W_ref| / N            6 values per frame                meV/atom
     stress   |W - W_ref| / V            6 values per frame                GPa
+    force constants                     3 N values per displacement       eV/Å²
+    energies |E_i - E_i,ref|            N values per frame                meV
+    formation energy                    one value per frame with a bulk   meV
 
 MAE is the mean and RMSE the root of the mean square of these values. A quantity without labels is None,
 never zero.
@@ -28,7 +31,12 @@ __all__ = ["EV_PER_CUBIC_ANGSTROM_IN_GPA", "TOTAL", "ErrorTable", "GroupErrors",
 
 TOTAL = "total"
 EV_PER_CUBIC_ANGSTROM_IN_GPA = 160.21766208  # CODATA 2018 elementary charge, 1 eV/Å^3 in GPa
-QUANTITIES = ("energy", "forces", "virial", "stress")
+_RARE = {
+    "force_constants": ("force_constants_", "n_force_constants"),
+    "energies": ("energies_", "n_site_energies"),
+    "formation": ("formation_energy_", "n_formation_energies"),
+}
+QUANTITIES = ("energy", "forces", "virial", "stress", "force_constants", "energies", "formation")
 
 
 @dataclass(frozen=True)
@@ -48,10 +56,22 @@ class GroupErrors:
     virial_rmse_meV_per_atom: float | None
     stress_mae_GPa: float | None
     stress_rmse_GPa: float | None
+    n_force_constants: int = 0  # components compared
+    force_constants_mae_eV_per_A2: float | None = None
+    force_constants_rmse_eV_per_A2: float | None = None
+    n_site_energies: int = 0
+    energies_mae_meV: float | None = None
+    energies_rmse_meV: float | None = None
+    n_formation_energies: int = 0
+    formation_energy_mae_meV: float | None = None
+    formation_energy_rmse_meV: float | None = None
 
     def to_dict(self) -> dict[str, float | int | None]:
-        """All fields as plain numbers."""
-        return {field.name: getattr(self, field.name) for field in fields(self)}
+        """All fields as plain numbers; of labels that few data sets have, those that were compared."""
+        rare = {"force_constants": self.n_force_constants, "energies": self.n_site_energies,
+                "formation": self.n_formation_energies}  # fmt: skip
+        absent = tuple(word for name, n in rare.items() if not n for word in _RARE[name])
+        return {f.name: getattr(self, f.name) for f in fields(self) if not f.name.startswith(absent)}
 
 
 @dataclass(frozen=True)
@@ -112,14 +132,16 @@ class _FrameResiduals:
     forces: np.ndarray  # (m,) eV/Å
     virial: np.ndarray  # (0 or 6,) eV/atom
     stress: np.ndarray  # (0 or 6,) eV/Å^3
+    force_constants: np.ndarray  # (m,) eV/Å^2
+    energies: np.ndarray  # (0 or n_atoms,) eV
+    formation: np.ndarray  # (0 or 1,) eV
 
 
 _NOTHING = np.zeros(0)
 
 
-def _residuals(
-    frame: Frame, energy: float, forces: np.ndarray, virial: np.ndarray, f_max: float | None
-) -> _FrameResiduals:
+def _residuals(frame: Frame, predictions: Predictions, i: int, f_max: float | None) -> _FrameResiduals:
+    energy, forces, virial = predictions.energy[i], predictions.forces[i], predictions.virial[i]
     n_atoms = len(frame.numbers)
     keep = np.ones(n_atoms, dtype=bool)
     if f_max is not None and frame.forces is not None:
@@ -132,7 +154,23 @@ def _residuals(
     usable = frame.virial is not None and whole and bool(np.isfinite(virial).all())
     delta_virial = virial - frame.virial if usable else _NOTHING
     delta_stress = delta_virial / frame.volume if frame.volume > 0.0 else _NOTHING
-    return _FrameResiduals(n_atoms, delta_energy, delta_forces, delta_virial / n_atoms, delta_stress)
+    return _FrameResiduals(
+        n_atoms, delta_energy, delta_forces, delta_virial / n_atoms, delta_stress,
+        *_further(frame, predictions, i),
+    )  # fmt: skip
+
+
+def _further(frame: Frame, predictions: Predictions, i: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Residuals of force constants, site energies and formation energy, as far as labelled and predicted."""
+    constants = energies = formation = _NOTHING
+    found = predictions.force_constants[i] if predictions.force_constants else None
+    if frame.force_constants is not None and found is not None:
+        constants = (found - frame.force_constants.values).ravel()
+    if frame.energies is not None and predictions.energies:
+        energies = predictions.energies[i] - frame.energies
+    if frame.formation_energy is not None and predictions.formation_energy is not None:
+        formation = predictions.formation_energy[i : i + 1] - frame.formation_energy
+    return constants, energies, formation
 
 
 def _mae(values: np.ndarray, scale: float) -> float | None:
@@ -161,6 +199,15 @@ def _summarise(residuals: Iterable[_FrameResiduals]) -> GroupErrors:
         virial_rmse_meV_per_atom=_rmse(joined["virial"], milli),
         stress_mae_GPa=_mae(joined["stress"], gpa),
         stress_rmse_GPa=_rmse(joined["stress"], gpa),
+        n_force_constants=joined["force_constants"].size,
+        force_constants_mae_eV_per_A2=_mae(joined["force_constants"], 1.0),
+        force_constants_rmse_eV_per_A2=_rmse(joined["force_constants"], 1.0),
+        n_site_energies=joined["energies"].size,
+        energies_mae_meV=_mae(joined["energies"], milli),
+        energies_rmse_meV=_rmse(joined["energies"], milli),
+        n_formation_energies=joined["formation"].size,
+        formation_energy_mae_meV=_mae(joined["formation"], milli),
+        formation_energy_rmse_meV=_rmse(joined["formation"], milli),
     )
 
 
@@ -212,7 +259,7 @@ def error_table(
     by_group: dict[str, list[_FrameResiduals]] = {}
     everything: list[_FrameResiduals] = []
     for i, frame in enumerate(frames):
-        row = _residuals(frame, predictions.energy[i], predictions.forces[i], predictions.virial[i], f_max)
+        row = _residuals(frame, predictions, i, f_max)
         group = frame.config_type if frame.config_type != TOTAL else f"{TOTAL} (config_type)"
         by_group.setdefault(group, []).append(row)
         everything.append(row)

@@ -26,11 +26,18 @@ class Predictions:
     energy : (n_frames,) array, eV
     forces : tuple of (n_atoms, 3) arrays, eV/Å
     virial : (n_frames, 6) array, eV, xx yy zz yz xz xy; NaN where it is not defined
+    energies : tuple of (n_atoms,) arrays, eV
+    force_constants : tuple of (n_rows, n_atoms, 3) arrays or None, eV/Å²
+        The rows that a frame's label holds, by the same differences of forces; None without such a label.
+    formation_energy : (n_frames,) array, eV; NaN without a reference cell
     """
 
     energy: np.ndarray
     forces: tuple[np.ndarray, ...]
     virial: np.ndarray
+    energies: tuple[np.ndarray, ...] = ()
+    force_constants: tuple[np.ndarray | None, ...] = ()
+    formation_energy: np.ndarray | None = None
 
     def records(self) -> list[dict[str, Any]]:
         """One mapping per frame, as :func:`lacemaker.structures.write` takes them."""
@@ -51,16 +58,47 @@ def predict(
     energy = np.zeros(len(frames))
     virial = np.full((len(frames), 6), np.nan)
     forces: list[np.ndarray] = []
+    energies: list[np.ndarray] = []
     for start in range(0, len(frames), CHUNK):
         chunk: Any = frames[start : start + CHUNK]
         for k, result in enumerate(potential.predict_many(chunk, n_threads=n_threads), start):
             energy[k] = result.energy
             forces.append(np.asarray(result.forces))
+            energies.append(np.asarray(result.energies))
             if result.virial is not None:
                 virial[k] = result.virial
         if advance is not None:
             advance(min(start + CHUNK, len(frames)), len(frames))
-    return Predictions(energy, tuple(forces), virial)
+    constants = tuple(force_constants(potential, frame) for frame in frames)
+    return Predictions(
+        energy, tuple(forces), virial, tuple(energies), constants, _formation(potential, frames, energy)
+    )
+
+
+def force_constants(potential: Potential, frame: Frame) -> np.ndarray | None:
+    """The rows (n_rows, n_atoms, 3) of a frame's force-constant label as the potential has them, eV/Å²."""
+    label = frame.force_constants
+    if label is None:
+        return None
+    rows = []
+    for row in range(len(label)):
+        parts = label.geometries(row, frame.positions)
+        moved: Any = [_Atoms(frame.numbers, positions, frame.cell, frame.pbc) for _, positions in parts]
+        found = potential.predict_many(moved, n_threads=1)
+        rows.append(-sum(weight * p.forces for (weight, _), p in zip(parts, found, strict=True)))
+    return np.array(rows)
+
+
+def _formation(potential: Potential, frames: Sequence[Frame], energy: np.ndarray) -> np.ndarray:
+    out, bulk = np.full(len(frames), np.nan), {}
+    for k, frame in enumerate(frames):
+        reference = frame.reference
+        if reference is None:
+            continue
+        if id(reference) not in bulk:
+            bulk[id(reference)] = potential.predict(reference, forces=False).energy
+        out[k] = energy[k] - len(frame) / len(reference) * bulk[id(reference)]
+    return out
 
 
 @dataclass(eq=False)

@@ -15,6 +15,8 @@ def check(
     forces_key: Annotated[str | None, typer.Option(help="Key of the forces.")] = None,
     stress_key: Annotated[str | None, typer.Option(help="Key of the stress.")] = None,
     virial_key: Annotated[str | None, typer.Option(help="Key of the virial.")] = None,
+    force_constants_key: Annotated[str | None, typer.Option(help="Key of the force constants.")] = None,
+    energies_key: Annotated[str | None, typer.Option(help="Key of the site energies.")] = None,
     json: Annotated[Path | None, typer.Option("--json", help="Write the findings here too.")] = None,
     independence: Annotated[
         Path | None,
@@ -37,6 +39,8 @@ def check(
         "forces_key": forces_key,
         "stress_key": stress_key,
         "virial_key": virial_key,
+        "force_constants_key": force_constants_key,
+        "energies_key": energies_key,
     }
     frames = read([str(path) for path in data], prefix=prefix, require=(), check=False, **keys)
     report = check_frames(frames)

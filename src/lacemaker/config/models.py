@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 __all__ = ["Config", "DataConfig", "Keys", "QuantityNumbers"]
 
-Quantity = Literal["energy", "forces", "virial"]
+Quantity = Literal["energy", "forces", "virial", "force_constants", "energies"]
 
 
 class Keys(Section):
@@ -31,6 +31,8 @@ class Keys(Section):
     forces: str | None = None
     stress: str | None = None
     virial: str | None = None
+    force_constants: str | None = None
+    energies: str | None = Field(default=None, description="Site energies; used only if named here.")
     config_type: str = "config_type"
     group: str = "group"
     split: str = "split"
@@ -69,6 +71,11 @@ class DataConfig(Section):
         default=("energy", "forces"), description="Labels without which the fit stops."
     )
 
+    formation_energies: dict[str, str] = Field(
+        default_factory=dict,
+        description="config_type of defect cells: config_type of their bulk cell, e.g. `{vacancy: bulk}`.",
+    )
+
     def read_options(self) -> dict[str, Any]:
         """Keyword arguments of :func:`lacemaker.read`."""
         keys = {f"{name}_key": value for name, value in self.keys.model_dump().items()}
@@ -94,6 +101,26 @@ class QuantityNumbers(Section):
         return self.model_dump(exclude_none=True)
 
 
+class RowNumbers(QuantityNumbers):
+    """One number per kind of row of the linear fit."""
+
+    force_constants: NonNegative | None = None
+    energies: NonNegative | None = None
+    formation_energy: NonNegative | None = None
+
+
+class RowWeights(RowNumbers):
+    """Weights, and how energies scale with the size of the cell."""
+
+    energy_scaling: Literal["per_sqrt_atom", "total"] | None = Field(
+        default=None, description="total: energies are not divided by √N, as befits defect cells."
+    )
+
+    def given(self) -> dict[str, float]:
+        """The weights that were set."""
+        return self.model_dump(exclude_none=True, exclude={"energy_scaling"})
+
+
 E0 = Literal["auto", "isolated_atoms", "least_squares", "average", "zero", "fit"] | dict[str, float]
 
 
@@ -110,10 +137,10 @@ class Config(Section):
         default=8,
         description="Posterior samples kept in the potential, for energy_std and forces_std; 0 for none.",
     )
-    weights: dict[str, QuantityNumbers] = Field(
+    weights: dict[str, RowWeights] = Field(
         default_factory=dict, description="By config_type; `default` applies to the rest. Dimensionless."
     )
-    sigmas: dict[str, QuantityNumbers] = Field(
+    sigmas: dict[str, RowNumbers] = Field(
         default_factory=dict,
         description="Expected errors instead of weights (weight = 1/sigma): eV/√atom, eV/Å, eV/√atom.",
     )
@@ -140,7 +167,7 @@ class Config(Section):
                 raise ValueError(
                     f"sigmas.{group}.{zero[0]} is 0, which means infinite trust; give a positive error"
                 )
-            both = set(sigmas.given()) & set(self.weights.get(group, QuantityNumbers()).given())
+            both = set(sigmas.given()) & set(self.weights.get(group, RowWeights()).given())
             if both:
                 raise ValueError(
                     f"both a weight and a sigma are given for {sorted(both)[0]} of {group!r}; keep one"
@@ -164,9 +191,13 @@ class Config(Section):
         except FileFormatError as error:
             raise ConfigError(f"export: {self.export} is not possible with this basis: {error}") from error
 
+    def total_energies(self) -> set[str]:
+        """config_types whose energies count as totals."""
+        return {group for group, row in self.weights.items() if row.energy_scaling == "total"}
+
     def row_weights(self) -> dict[str, dict[str, float]]:
         """Weights by config_type and quantity, sigmas turned into 1/sigma."""
-        table = {group: dict(values.given()) for group, values in self.weights.items()}
+        table = {group: dict(values.given()) for group, values in self.weights.items() if values.given()}
         for group, sigmas in self.sigmas.items():
             table.setdefault(group, {}).update({name: 1.0 / value for name, value in sigmas.given().items()})
         return table

@@ -33,6 +33,8 @@ e0: auto
 weights:
   default: {{energy: 30, forces: 1, virial: 1}}
   # liquid: {{energy: 10}}         # other values for one config_type
+  # phonons: {{force_constants: 0.15}}
+  # vacancy: {{energy: 10, energy_scaling: total}}   # energies of defects are not divided by √N
 
 # sigmas: {{crystal: {{energy: 0.001, forces: 0.05}}}}   # or expected errors, eV and eV/Å: weight = 1/sigma
 

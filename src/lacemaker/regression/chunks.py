@@ -63,6 +63,7 @@ def count_rows(frames: Sequence[Frame]) -> dict[str, int]:
             frame.force_constants.values.size for frame in frames if frame.force_constants is not None
         ),
         "energies": sum(len(frame.numbers) for frame in frames if frame.energies is not None),
+        "formation_energy": sum(frame.formation_energy is not None for frame in frames),
     }
     return {kind: count for kind, count in counts.items() if count}
 

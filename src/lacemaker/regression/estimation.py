@@ -13,6 +13,7 @@ from lacemaker.regression.factor import BLOCK_ROWS
 from lacemaker.regression.lapack import absorb_rows
 from lacemaker.regression.resources import available_cores, resident_bytes
 from lacemaker.regression.rows import BasisRows, RowSource
+from lacemaker.regression.second_order import n_designs
 from lacemaker.structures import Frame
 
 __all__ = ["Estimate", "estimate"]
@@ -103,7 +104,8 @@ def estimate(basis: Any, frames: Sequence[Frame], *, n_threads: int | None = 1) 
     n_atoms = sum(len(frame.numbers) for frame in frames)
     per_atom = _time_rows(source, frames)
     per_row, rate = _time_factor(n)
-    seconds_rows, seconds_qr = per_atom * n_atoms, per_row * sum(rows.values())
+    designed = sum(len(frame.numbers) * n_designs(frame) for frame in frames)
+    seconds_rows, seconds_qr = per_atom * designed, per_row * sum(rows.values())
     seconds_solve = 8.0 * n**3 / rate
     system, peak = _memory(source, frames, n, count)
     return Estimate(

@@ -1,4 +1,4 @@
-"""Rows of one frame from all its labels: those of one design, force constants, and site energies.
+"""Rows of one frame from all its labels: those of one design, force constants, site and formation energies.
 
 Force constants are linear in the coefficients like all else::
 
@@ -20,7 +20,7 @@ from lacemaker.errors import DataError
 from lacemaker.regression.rows import RowBlock, RowSource, row_blocks
 from lacemaker.structures import Frame, row_multipliers
 
-__all__ = ["force_constant_design", "frame_blocks"]
+__all__ = ["force_constant_design", "frame_blocks", "n_designs"]
 
 Matrix = NDArray[np.float64]
 
@@ -41,11 +41,40 @@ def frame_blocks(source: RowSource, frame: Frame) -> Iterator[RowBlock]:
         for row in range(len(frame.force_constants)):
             matrix, baseline = force_constant_design(source, frame, row)
             target = frame.force_constants.values[row].ravel() - baseline
-            yield _block("force_constants", frame, source, matrix, target, scale)
+            one_body = np.zeros((len(target), len(source.elements)))
+            yield _scaled("force_constants", frame, one_body, matrix, target, scale)
     if frame.energies is not None:
         scale = float(np.asarray(multipliers["energies"]))
         matrix, baseline = _site_design(source, frame)
-        yield _block("energies", frame, source, matrix, frame.energies - baseline, scale)
+        symbols = np.array(frame.symbols)[:, None] == np.array(source.elements)
+        yield _scaled("energies", frame, symbols.astype(float), matrix, frame.energies - baseline, scale)
+    if frame.reference is not None and frame.formation_energy is not None:
+        scale = float(np.asarray(multipliers["formation_energy"]))
+        yield _formation_block(source, frame, frame.reference, scale)
+
+
+def _formation_block(source: RowSource, frame: Frame, bulk: Frame, scale: float) -> RowBlock:
+    """The row of E(defect) - (N/N_bulk) E(bulk), not divided by the size."""
+    ratio = len(frame.numbers) / len(bulk.numbers)
+    one_body = np.zeros(len(source.elements))
+    matrix, baseline = np.zeros(source.n_functions), 0.0
+    for factor, part in ((1.0, frame), (-ratio, bulk)):
+        design = source.design(part)
+        matrix += factor * design.rows[0]
+        baseline += factor * float(design.baseline[0])
+        symbols = part.symbols
+        one_body += factor * np.array([symbols.count(element) for element in source.elements], dtype=float)
+    one_body[np.abs(one_body) < 1e-9] = 0.0
+    target = np.array([frame.formation_energy - baseline])  # type: ignore[operator]
+    return _scaled("formation_energy", frame, one_body[None], matrix[None], target, scale)
+
+
+def n_designs(frame: Frame) -> int:
+    """How many designs the rows of a frame need: what they cost."""
+    label = frame.force_constants
+    differences = 0 if label is None else int(sum(2 if step.any() else 4 for step in label.steps))
+    plain = any(frame.has(quantity) for quantity in ("energy", "forces", "virial"))
+    return int(plain) + differences + (2 if frame.reference is not None else 0)
 
 
 def force_constant_design(source: RowSource, frame: Frame, row: int) -> tuple[Matrix, Matrix]:
@@ -78,19 +107,14 @@ def _site_design(source: RowSource, frame: Frame) -> tuple[Matrix, Matrix]:
     return matrix, baseline
 
 
-def _block(
-    kind: str, frame: Frame, source: RowSource, matrix: Matrix, target: Matrix, scale: float
+def _scaled(
+    kind: str, frame: Frame, one_body: Matrix, matrix: Matrix, target: Matrix, scale: float
 ) -> RowBlock:
     if not np.isfinite(matrix.sum() + target.sum()):
         raise DataError(
             f"{frame.source or 'A structure'}: its {kind} rows hold NaN or infinite numbers. This happens "
             "when two atoms lie on top of each other. Remove the structure; `lace check` finds such atoms."
         )
-    one_body = np.zeros((len(target), len(source.elements)))
-    if kind == "energies":
-        symbols = frame.symbols
-        for k, element in enumerate(source.elements):
-            one_body[:, k] = [symbol == element for symbol in symbols]
     if scale == 0.0:
         one_body, matrix, target = one_body[:0], matrix[:0], target[:0]
     square_sum = scale * scale * len(target)

@@ -35,6 +35,7 @@ REPORT_KINDS = {
     "virial": "virial_per_atom",
     "force_constants": "force_constants",
     "energies": "energies",
+    "formation_energy": "formation_energy",
 }
 
 
@@ -190,7 +191,7 @@ class TriangularSystem:
     # --- what solvers and reports read ---
 
     def merged(self, kind: str, weights: Weights | None = None) -> Factor:
-        """Factor of all rows of one kind, each group multiplied by its weight; site energies with "energy"."""
+        """Factor of all rows of one kind, each group times its weight; all kinds of energies are one."""
         return self._merge(ENERGY_KINDS if kind == "energy" else [kind], weights)
 
     def weighted(self, weights: Weights | None = None) -> Factor:
@@ -224,8 +225,8 @@ class TriangularSystem:
         -------
         dict
             ``[config_type][quantity]`` of shape (...): energy and virial in eV per atom, forces in eV/Å,
-            force constants in eV/Å², site energies in eV (weighted by the frames' own multipliers where
-            these differ).
+            force constants in eV/Å², site and formation energies in eV (weighted by the frames' own
+            multipliers where these differ).
         """
         squares = self.residuals(coefficients, e0)
         table: dict[str, dict[str, Vector]] = {}

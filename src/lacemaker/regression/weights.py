@@ -27,9 +27,9 @@ __all__ = [
 
 Weights = Mapping[str, Mapping[str, float]]
 
-KINDS = ("energy", "forces", "virial", "force_constants", "energies", "restraint")
+KINDS = ("energy", "forces", "virial", "force_constants", "energies", "formation_energy", "restraint")
 
-ENERGY_KINDS = ("energy", "energies")
+ENERGY_KINDS = ("energy", "energies", "formation_energy")
 """Kinds with one-body columns: solvers see them as one block, so that E0 is eliminated from both at once."""
 
 DEFAULT_WEIGHTS: Mapping[str, float] = {**structures.DEFAULT_WEIGHTS, "restraint": 1.0}

@@ -25,6 +25,9 @@ _QUANTITIES = (
     ("F", "eV/Å", "forces_{}_eV_per_A", 4),
     ("V", "meV/atom", "virial_{}_meV_per_atom", 1),
     ("σ", "GPa", "stress_{}_GPa", 3),
+    ("Φ", "eV/Å²", "force_constants_{}_eV_per_A2", 3),
+    ("Eᵢ", "meV", "energies_{}_meV", 2),
+    ("E_f", "meV", "formation_energy_{}_meV", 1),
 )
 MOST_RADIAL = 3  # pairs of elements whose radial functions are drawn
 

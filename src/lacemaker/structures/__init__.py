@@ -6,10 +6,12 @@ Everything here is in eV and Å; the virial is -volume * stress with ASE's sign 
 from lacemaker.structures.checks import CheckReport, check_frames
 from lacemaker.structures.findings import Finding
 from lacemaker.structures.force_constants import ForceConstants
+from lacemaker.structures.formation import with_formation_energies, with_total_energies
 from lacemaker.structures.frame import QUANTITIES, Frame
 from lacemaker.structures.frames import Frames
 from lacemaker.structures.labels import LabelTable
 from lacemaker.structures.neighbours import NeighbourList, neighbour_list
+from lacemaker.structures.phonopy import read_phonopy
 from lacemaker.structures.reading import read
 from lacemaker.structures.references import ReferenceEnergies, reference_energies
 from lacemaker.structures.splits import (
@@ -41,8 +43,11 @@ __all__ = [
     "neighbour_list",
     "predefined_split",
     "read",
+    "read_phonopy",
     "reference_energies",
     "row_multipliers",
     "split",
+    "with_formation_energies",
+    "with_total_energies",
     "write",
 ]

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 __all__ = ["QUANTITIES", "Frame"]
 
-QUANTITIES = ("energy", "forces", "virial", "force_constants", "energies")
+QUANTITIES = ("energy", "forces", "virial", "force_constants", "energies", "formation_energy")
 """Quantities a frame may be labelled with, in the order of their rows."""
 
 Array = NDArray[np.float64]
@@ -62,6 +62,8 @@ class Frame:
         The part a data set's author assigned this frame to, e.g. ``"train"`` or ``"test"``.
     energies : (n_atoms,) eV or None
         Site energies, where the reference has them; they sum to the energy.
+    reference : Frame or None
+        Bulk cell of a defect cell; see `with_formation_energies`.
     label_keys : mapping
         The key each label was read from, by quantity.
 
@@ -87,6 +89,7 @@ class Frame:
     split: str | None = None
     label_keys: Mapping[str, str] = field(default_factory=dict)
     energies: Array | None = None
+    reference: Frame | None = None
 
     def __post_init__(self) -> None:
         numbers = self._array("numbers", (None,), np.int64)
@@ -200,6 +203,14 @@ class Frame:
         return cell_volume(self.cell)
 
     @property
+    def formation_energy(self) -> float | None:
+        """Energy minus that of as many atoms of the reference cell, eV, or None without one."""
+        bulk = self.reference
+        if bulk is None or self.energy is None or bulk.energy is None:
+            return None
+        return self.energy - len(self) / len(bulk) * bulk.energy
+
+    @property
     def is_isolated_atom(self) -> bool:
         """Whether this is one atom whose config_type says that it is alone."""
         return len(self.numbers) == 1 and is_isolated_name(self.config_type)
@@ -226,6 +237,8 @@ class Frame:
                 array = np.asarray(value)
                 # adding zero turns -0.0 into 0.0, which mean the same
                 digest.update(np.asarray(array + 0 if array.dtype.kind == "f" else array).tobytes())
+        if self.reference is not None:
+            digest.update(f"|reference:{self.reference.content_hash()}".encode())
         weights = sorted((k, v) for k, v in self.weights.items() if v != 1.0)
         digest.update(f"|{self.config_type}|{weights!r}".encode())
         return digest.hexdigest()

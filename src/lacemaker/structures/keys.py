@@ -171,7 +171,8 @@ def _hints(looked: list[str], quantity: str, present: Counter[str]) -> list[str]
              "force_constants": ("force_c", "hess"), "energies": ("energies",)}[quantity]  # fmt: skip
     similar = [k for k in present if any(stem in k.lower() for stem in stems)]
     near = [hit for key in looked for hit in close_names(key, present)]
-    return list(dict.fromkeys([*near, *similar]))
+    hints = list(dict.fromkeys([*near, *similar]))
+    return [h for h in hints if quantity != "forces" or "constant" not in h]
 
 
 def _advice(quantity: str, hints: list[str]) -> str:

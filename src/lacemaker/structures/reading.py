@@ -14,6 +14,7 @@ from lacemaker.structures.frame import QUANTITIES, Frame
 from lacemaker.structures.frames import Frames
 from lacemaker.structures.geometry import closest_pair, name_pair
 from lacemaker.structures.keys import KeyPolicy, choose, not_found, results_of
+from lacemaker.structures.phonopy import is_phonopy_file, read_phonopy
 from lacemaker.structures.values import StressConvention
 from lacemaker.structures.xyz import RawFrame
 
@@ -56,6 +57,7 @@ def read(
     ----------
     source : path, pattern, ase.Atoms, Frame, or a list of these
         Any format ASE reads, extended XYZ also compressed (.xz, .gz, .bz2). Patterns: ``"data/*.xyz"``.
+        ``phonopy*.yaml`` gives force constants, see `lacemaker.structures.phonopy`.
     energy_key, forces_key, stress_key, virial_key, force_constants_key, energies_key : str, optional
         Exact keys, instead of the search above.
     prefix : str, optional
@@ -113,9 +115,11 @@ def _required(require: Sequence[str]) -> list[str]:
     names = [require] if isinstance(require, str) else list(require)
     wanted = ["virial" if name == "stress" else name for name in names]
     for name in wanted:
-        if name not in QUANTITIES:
+        if name not in QUANTITIES or name == "formation_energy":
             raise data_error(
-                "unknown quantity in require", repr(name), f"choose from {', '.join(QUANTITIES)} (or stress)"
+                "unknown quantity in require",
+                repr(name),
+                f"choose from {', '.join(QUANTITIES[:-1])} (or stress)",
             )
     return wanted
 
@@ -127,7 +131,10 @@ def _gather(source: Any, index: Any, format: str | None) -> tuple[list[Frame], l
     for part in parts(source):
         if isinstance(part, str | os.PathLike):
             for path in expand(part):
-                raw += raw_from_file(path, index, format)
+                if format is None and is_phonopy_file(path):
+                    ready.append(read_phonopy(path))
+                else:
+                    raw += raw_from_file(path, index, format)
         elif isinstance(part, Frame):
             ready.append(part)
         elif hasattr(part, "positions") and hasattr(part, "info"):
@@ -186,6 +193,6 @@ def _check_found(
 
 
 def _named(policy: KeyPolicy) -> list[str]:
-    named = {q: getattr(policy, q) for q in QUANTITIES}
+    named = {q: getattr(policy, q, None) for q in QUANTITIES}
     named["virial"] = policy.virial or policy.stress
     return [quantity for quantity, key in named.items() if key is not None]

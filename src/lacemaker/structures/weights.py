@@ -35,7 +35,14 @@ from lacemaker.structures.frame import QUANTITIES, Frame
 __all__ = ["DEFAULT_WEIGHTS", "WeightTable", "frame_multipliers", "row_multipliers"]
 
 DEFAULT_WEIGHTS: Mapping[str, float] = MappingProxyType(
-    {"energy": 30.0, "forces": 1.0, "virial": 1.0, "force_constants": 0.15, "energies": 10.0}
+    {
+        "energy": 30.0,
+        "forces": 1.0,
+        "virial": 1.0,
+        "force_constants": 0.15,
+        "energies": 10.0,
+        "formation_energy": 30.0,
+    }
 )
 """Weights of quantities where a table does not say otherwise.
 
@@ -45,14 +52,16 @@ of a stiff bond); a pair of cells displaced by 0.01 Å fitted as plain forces wo
 
 _LINEAR = {"energy": ("energy_weight",), "forces": ("forces_weight", "force_weight"),
            "virial": ("virial_weight", "virials_weight", "stress_weight"),
-           "force_constants": ("force_constants_weight",), "energies": ("energies_weight",)}  # fmt: skip
+           "force_constants": ("force_constants_weight",), "energies": ("energies_weight",),
+           "formation_energy": ("formation_energy_weight",)}  # fmt: skip
 _SQUARED = {"energy": ("config_weight", "config_energy_weight"),
             "forces": ("config_weight", "config_forces_weight"),
             "virial": ("config_weight", "config_stress_weight", "config_virials_weight"),
-            "force_constants": ("config_weight",), "energies": ("config_weight",)}  # fmt: skip
+            "force_constants": ("config_weight",), "energies": ("config_weight",),
+            "formation_energy": ("config_weight",)}  # fmt: skip
 _SIGMA = {"energy": ("energy_sigma",), "forces": ("forces_sigma", "force_sigma"),
           "virial": ("virial_sigma",), "force_constants": ("force_constants_sigma",),
-          "energies": ("energies_sigma",)}  # fmt: skip
+          "energies": ("energies_sigma",), "formation_energy": ("formation_energy_sigma",)}  # fmt: skip
 
 
 @dataclass(frozen=True)

@@ -63,8 +63,23 @@ def load_sets(config: Config) -> Sets:
         sets = Sets(frames, read(list(data.test), **{**data.read_options(), "require": ()}))
     else:
         sets = Sets(*_split(frames, data))
+    sets = _with_totals(config, sets)
     _warn_of_overlap(sets)
     return sets
+
+
+def _with_totals(config: Config, sets: Sets) -> Sets:
+    """Formation energies and energies that count as totals, as the configuration says."""
+    from lacemaker.structures import with_formation_energies, with_total_energies
+
+    train, test, references = sets.train, sets.test, config.data.formation_energies
+    everything = [*train, *(test or ())]
+    if references:
+        train = with_formation_energies(train, references, everything)
+        test = with_formation_energies(test, references, everything) if test is not None else None
+    if config.total_energies():
+        train = with_total_energies(train, config.total_energies())
+    return Sets(train, test)
 
 
 def _split(frames: Frames, data: DataConfig) -> tuple[Frames, Frames | None]:
