@@ -23,7 +23,7 @@ study = typer.Typer(
 
 @study.command()
 def defects(
-    config: Annotated[Path, typer.Argument(help="YAML file; see docs/defect_study.md. May be empty.")],
+    config: Annotated[Path, typer.Argument(help="YAML file; see docs/defect_study.md.")],
     output: Annotated[Path | None, typer.Option("--output", "-o", help="Folder for the results.")] = None,
     workers: Annotated[
         int, typer.Option("--workers", "-w", min=1, help="Processes for fits and relaxations.")
@@ -85,7 +85,7 @@ def finish(result: StudyResult, extra: Sequence[Section] = ()) -> None:
 
 @study.command()
 def slopes(
-    config: Annotated[Path, typer.Argument(help="YAML file; see docs/defect_study.md. May be empty.")],
+    config: Annotated[Path, typer.Argument(help="YAML file; see docs/defect_study.md.")],
     output: Annotated[Path | None, typer.Option("--output", "-o", help="Folder for the results.")] = None,
 ) -> None:
     """How fast the reference's own defects converge with the radius of a clamped ball; writes slopes.html."""

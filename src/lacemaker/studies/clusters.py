@@ -22,7 +22,7 @@ from lacemaker.config.yamlfile import YamlDocument, read_yaml
 from lacemaker.errors import SolverError
 from lacemaker.studies.balls import ball
 from lacemaker.studies.config import CrystalConfig, ReferenceField
-from lacemaker.studies.crystals import Crystal, make_crystal
+from lacemaker.studies.crystals import Crystal
 from lacemaker.studies.equilibria import newton, structure_key
 from lacemaker.studies.quiet import quiet
 from lacemaker.studies.references import Reference, make_reference
@@ -148,10 +148,8 @@ def ball_convergence(
     given = config.reference
     reference = make_reference(given.kind, file=given.file, arguments=given.arguments)
     with quiet():
-        crystal = make_crystal(
-            config.crystal.structure, config.crystal.element, reference.calculator,
-            config.crystal.lattice_constant,
-        )  # fmt: skip
+        where = config.crystal
+        crystal = reference.crystal(where.structure, where.element, where.lattice_constant)
     results = []
     for name in config.defects:
         with show.stage(f"balls, {name}", "balls") as advance, quiet():

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from lacemaker.studies.crystals import Crystal, make_crystal
+from lacemaker.studies.crystals import Crystal
 from lacemaker.studies.defects import defect_cell
 from lacemaker.studies.equilibria import load_equilibrium, relax_reference
 from lacemaker.studies.measures import defect_errors
@@ -136,7 +136,7 @@ def generalisation_report(
         lattice_crystal = (
             crystal
             if isinstance(crystal, Crystal)
-            else make_crystal(crystal, element, source.calculator, None)
+            else source.crystal(crystal, element, None)
         )
     with show.stage("lattice"), quiet():
         from lacemaker.analysis.defects import lattice_errors

@@ -12,7 +12,7 @@ from typing import Any
 from lacemaker.studies.balls import ball
 from lacemaker.studies.cases import Case, Laboratory, cases_of, positions_within, run_case
 from lacemaker.studies.config import StudyConfig, study_config
-from lacemaker.studies.crystals import Crystal, make_crystal
+from lacemaker.studies.crystals import Crystal
 from lacemaker.studies.defects import DefectCell, defect_cell
 from lacemaker.studies.equilibria import Equilibrium, load_equilibrium, relax_reference, structure_key
 from lacemaker.studies.observations import core_name
@@ -93,16 +93,14 @@ def prepare(config: StudyConfig, timer: Any) -> tuple[Laboratory, Reference, dic
     )
     work = folder / "work"
     with timer.stage("crystal"), quiet():
-        crystal = make_crystal(
-            config.crystal.structure, config.crystal.element, reference.calculator,
-            config.crystal.lattice_constant,
-        )  # fmt: skip
+        given = config.crystal
+        crystal = reference.crystal(given.structure, given.element, given.lattice_constant)
     jobs = [(name, n) for name in config.defects for n in [*config.sizes, None]]
     files: dict[tuple[str, int | None], Path] = {}
     with timer.stage("reference equilibria", "defects") as advance, quiet():
-        for done, (name, n) in enumerate(jobs):
+        cells = [_cell(name, crystal, n, config, reference) for name, n in jobs]  # mistakes show first
+        for done, ((name, n), (defect, free)) in enumerate(zip(jobs, cells, strict=True)):
             advance(done, len(jobs))
-            defect, free = _cell(name, crystal, n, config, reference)
             files[name, n] = relax_reference(
                 defect, reference, folder=work / "equilibria", free=free, with_hessian=n is None
             )

@@ -20,7 +20,6 @@ from lacemaker.studies.config import StudyConfig, study_config
 from lacemaker.studies.crystals import (
     Crystal,
     irreducible_displacements,
-    make_crystal,
     strained_cells,
 )
 from lacemaker.studies.defects import defect_cell
@@ -140,10 +139,8 @@ def suggest(
     focus, reason = _focus(Path(config.output) / "study.json")
     scratch = output_folder(config.output) / "work" / "equilibria"
     with show.stage("crystal"), quiet():
-        crystal = make_crystal(
-            config.crystal.structure, config.crystal.element, reference.calculator,
-            config.crystal.lattice_constant,
-        )  # fmt: skip
+        where = config.crystal
+        crystal = reference.crystal(where.structure, where.element, where.lattice_constant)
     relaxed = []
     with show.stage("defects", "cells") as advance, quiet():
         for done, name in enumerate(config.defects):
