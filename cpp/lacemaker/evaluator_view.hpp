@@ -68,8 +68,8 @@ struct AtomsView {
     const double* cell;           // (3, 3) Å, rows; used with shift
     const std::int32_t* shift;    // (n_pairs, 3) or null: D = x[j] + shift @ cell - x[i]
     const double* vectors;        // (n_pairs, 3) Å or null: D given, positions unused
-    const double* velocity;       // (n_atoms, 3) or null; Jets only: the direction along which rates are taken
-    const double* strain_rate;    // (3, 3) or null; Jets only: D changes by D @ strain_rate besides
+    const double* velocity = nullptr;     // (n_atoms, 3) or null; Jets only: the direction of the rates
+    const double* strain_rate = nullptr;  // (3, 3) or null; Jets only: D changes by D @ strain_rate besides
 };
 
 // Sites of one centre species that are packed and grouped together: site_order[first .. first + count).

@@ -6,7 +6,7 @@ import pytest
 from ase import Atoms
 from ase.build import bulk
 
-from lacemaker.errors import DataError
+from lacemaker.errors import DataError, LacemakerWarning
 from lacemaker.structures import (
     ForceConstants,
     Frame,
@@ -135,6 +135,15 @@ def test_total_energies_undo_the_size():
     assert [row_multipliers(f)["energy"] for f in with_total_energies(frames, {"default"})] == pytest.approx(
         [1.0, 1.0]
     )
+
+
+def test_a_column_of_that_name_alone_is_left_out_and_told():
+    atoms = bulk("Si", cubic=True)
+    atoms.arrays["force_constants"] = np.zeros((8, 9))
+    with pytest.warns(LacemakerWarning, match="does not say which atoms moved"):
+        (found,) = read(atoms, require=())
+    assert found.force_constants is None
+    assert "force_constants" not in found.label_keys
 
 
 def test_atoms_without_columns_are_refused():

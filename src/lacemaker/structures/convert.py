@@ -38,11 +38,13 @@ def to_frame(
     forces = to_forces(given["forces"], keys["forces"], source, len(atoms)) if "forces" in given else None
     virial, virial_key = _virial(raw, given, keys, convention, forces, notices)
     constants = energies = None
-    if "force_constants" in given:
+    if "force_constants" in given and _is_label(raw, chosen["force_constants"], notices):
         constants = from_file(given["force_constants"], atoms.info, source, len(atoms))
     if "energies" in given:
         energies = np.asarray(given["energies"], dtype=np.float64)
     labels = {q: keys.get(q) for q in ("energy", "forces", "force_constants", "energies")}
+    if constants is None:
+        labels["force_constants"] = None
     labels["virial"] = virial_key
     config_type, group, split = (raw.word(key) for key in words)
     return Frame(
@@ -63,6 +65,18 @@ def to_frame(
         split=split,
         label_keys={q: k for q, k in labels.items() if k is not None},
     )
+
+
+def _is_label(raw: RawFrame, choice: Choice, notices: Notices) -> bool:
+    """Whether force constants are a label: a plain column without displaced atoms may be anything."""
+    if "displaced_atom" in raw.atoms.info or choice.key != "force_constants":
+        return True
+    notices.add(
+        "a column force_constants is not used, as it does not say which atoms moved",
+        raw.source,
+        "add displaced_atom=0 direction=x displacement=0.01 to the comment line to fit it",
+    )
+    return False
 
 
 def _virial(
