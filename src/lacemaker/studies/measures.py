@@ -57,6 +57,8 @@ def force_constant_error(potential: Any, frames: Sequence[Frame]) -> dict[str, f
     plain, weighted = np.zeros(2), np.zeros(2)
     for frame in frames:
         constants = frame.force_constants
+        if constants is None:
+            continue
         for row in range(len(constants)):
             exact = constants.values[row]
             model = -sum(

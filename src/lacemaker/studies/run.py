@@ -107,8 +107,8 @@ def prepare(config: StudyConfig, timer: Any) -> tuple[Laboratory, Reference, dic
     structures = []
     for size in config.sizes:
         relaxed = [load_equilibrium(files[name, size]).atoms for name in config.defects]
-        cells = core_samples(crystal.supercell(size), relaxed, config.samples, config.rattle, config.seed)
-        structures += [(core_name(size), atoms) for atoms in cells]
+        samples = core_samples(crystal.supercell(size), relaxed, config.samples, config.rattle, config.seed)
+        structures += [(core_name(size), atoms) for atoms in samples]
     lattice = lattice_samples(crystal, config)
     with timer.stage("reference labels", "structures") as advance, quiet():
         frames = label(structures + lattice, reference, work / "labels", advance)

@@ -137,10 +137,11 @@ def _failures(rows: Sequence[Mapping[str, Any]]) -> list[Judgement]:
         )
         for has_v in (True, False)
     }  # fmt: skip
-    if best[True] is not None and best[False] is not None and best[False] > 10 * best[True]:
+    before, after = best[False], best[True]
+    if before is not None and after is not None and before > 10 * after:
         found.append(
-            Judgement("warn", f"Without virials the lattice constant is off by {best[False]:.1e} Å at best, "
-                      f"with them by {best[True]:.1e} Å: invisible at fixed cell, fatal at variable cell "
+            Judgement("warn", f"Without virials the lattice constant is off by {before:.1e} Å at best, "
+                      f"with them by {after:.1e} Å: invisible at fixed cell, fatal at variable cell "
                       "and for dislocations. Always add strained bulk cells.")
         )  # fmt: skip
     return found
