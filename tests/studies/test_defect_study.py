@@ -176,6 +176,11 @@ def test_the_command_writes_page_and_tables(result, folder, tmp_path, capsys):
         ({"reference": {"kind": "eam", "file": "nowhere.eam.alloy"}}, "nowhere.eam.alloy is not there"),
         ({"defects": ["hole"]}, "defect 'hole' is unknown"),
         ({"crystal": {"structure": "cubic-cheese"}}, "crystal cannot be built"),
+        ({"crystal": {"structure": "bcc", "element": "W"}}, "knows Si only"),
+        ({"reference": "ase.calculators.emt:EMT"}, "cannot compute the crystal"),
+        ({"defects": ["interstitial-octahedral"]}, "site 'octahedral' is unknown for diamond"),
+        ({"defects": ["vacancy", "dumbbell-1"]}, "dumbbell's direction"),
+        ({"defects": ["quadrupole-BCCNothing"]}, "dislocation 'BCCNothing' is unknown"),
     ],
 )
 def test_mistakes_are_named(change, words, tmp_path):

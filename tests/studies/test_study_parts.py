@@ -10,7 +10,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from lacemaker.errors import ConfigError, SolverError
-from lacemaker.studies.clusters import SlopesConfig, ball, slopes_config
+from lacemaker.studies.balls import ball
+from lacemaker.studies.clusters import SlopesConfig, slopes_config
 from lacemaker.studies.config import StudyConfig, study_config
 from lacemaker.studies.crystals import irreducible_displacements, make_crystal, strained_cells
 from lacemaker.studies.defects import defect_cell

@@ -8,8 +8,10 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from concurrent.futures import Executor
 
+    from lacemaker.report.page import Section
     from lacemaker.studies.run import StudyResult
 
 study = typer.Typer(
@@ -21,7 +23,7 @@ study = typer.Typer(
 
 @study.command()
 def defects(
-    config: Annotated[Path, typer.Argument(help="YAML file; see docs/defect_study.md. May be empty.")],
+    config: Annotated[Path, typer.Argument(help="YAML file; see docs/defect_study.md.")],
     output: Annotated[Path | None, typer.Option("--output", "-o", help="Folder for the results.")] = None,
     workers: Annotated[
         int, typer.Option("--workers", "-w", min=1, help="Processes for fits and relaxations.")
@@ -63,7 +65,7 @@ def _pool(workers: int) -> Executor | _NoPool:
     return ProcessPoolExecutor(workers, mp_context=multiprocessing.get_context("spawn"))
 
 
-def finish(result: StudyResult) -> None:
+def finish(result: StudyResult, extra: Sequence[Section] = ()) -> None:
     """Write the page and tables of a study, print its table and verdict."""
     from lacemaker.report.study_page import study_page
     from lacemaker.studies.results import rows_of, write_tables
@@ -73,7 +75,7 @@ def finish(result: StudyResult) -> None:
 
     verdict = judge_study(result)
     write_tables(result, verdict)
-    write_text(result.folder / "study.html", study_page(result, verdict))
+    write_text(result.folder / "study.html", study_page(result, verdict, extra))
     print(study_text(rows_of(result)))
     print()
     for item in verdict:
@@ -83,7 +85,7 @@ def finish(result: StudyResult) -> None:
 
 @study.command()
 def slopes(
-    config: Annotated[Path, typer.Argument(help="YAML file; see docs/defect_study.md. May be empty.")],
+    config: Annotated[Path, typer.Argument(help="YAML file; see docs/defect_study.md.")],
     output: Annotated[Path | None, typer.Option("--output", "-o", help="Folder for the results.")] = None,
 ) -> None:
     """How fast the reference's own defects converge with the radius of a clamped ball; writes slopes.html."""

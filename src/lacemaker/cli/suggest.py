@@ -58,8 +58,12 @@ def _calculator(path: Path | None) -> Any:
 
 
 def _print_comparison(result: Any) -> None:
+    from lacemaker.cli.study import finish
+    from lacemaker.report.study_page import comparison_section
     from lacemaker.studies.results import rows_of
-    from lacemaker.studies.text import before_and_after
+    from lacemaker.studies.text import comparison, comparison_text
 
+    table = comparison(rows_of(result), _FIGURES)
+    finish(result, [comparison_section(table)])
     print("\nIn silico, defect cells alone (before) and with the suggestions (after):")
-    print(before_and_after(rows_of(result), _FIGURES))
+    print(comparison_text(table))

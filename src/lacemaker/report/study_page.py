@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from lacemaker.studies.run import StudyResult
     from lacemaker.studies.verdict import Judgement
 
-__all__ = ["slopes_page", "study_page"]
+__all__ = ["comparison_section", "slopes_page", "study_page"]
 
 Row = Mapping[str, Any]
 _SIZE = "training cell L (cells)"
@@ -292,6 +292,12 @@ def _setup(result: StudyResult) -> Text:
         if isinstance(value, str):
             data[section][key] = value.rsplit("/", 1)[-1]
     return Text("configuration", dump_yaml(data))
+
+
+def comparison_section(lines: Sequence[tuple[str, ...]]) -> Section:
+    """Before and after: defect cells alone against all suggestions."""
+    header = ["defect", "L", "error", "unit", "defect cells alone (EF)", "with suggestions (EF+FC+V)"]
+    return Section("suggestions", "What the suggestions bring", "", [Table(header, lines)])
 
 
 def slopes_page(found: Sequence[BallConvergence], reference: str) -> str:

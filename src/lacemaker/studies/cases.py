@@ -48,7 +48,7 @@ class Laboratory:
     config : StudyConfig
     folder : str
         With system.safetensors, lattice frames and equilibria.
-    equilibria : tuple of (defect, file)
+    equilibria : tuple of (defect, file, formation energy of the reference in eV)
     crystal : Crystal
     columns : tuple of int tuples
         Basis functions of each degree.
@@ -58,7 +58,7 @@ class Laboratory:
 
     config: StudyConfig
     folder: str
-    equilibria: tuple[tuple[str, str], ...]
+    equilibria: tuple[tuple[str, str, float], ...]
     crystal: Crystal
     columns: tuple[tuple[int, ...], ...]
     lattice: tuple[Any, ...]
@@ -159,7 +159,7 @@ def _measure(laboratory: Laboratory, case: Case, fit: Any) -> dict[str, Any]:
         potential, calculator, laboratory.lattice, crystal, config.bulk.strain
     )
     defects = {
-        name: defect_errors(calculator, _equilibrium(path), crystal, config.test, radius, crystal.energy)
-        for name, path in laboratory.equilibria
+        name: defect_errors(calculator, _equilibrium(path), crystal, config.test, radius, exact)
+        for name, path, exact in laboratory.equilibria
     }
     return {"lattice": lattice, "defects": defects}

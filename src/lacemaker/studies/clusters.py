@@ -20,9 +20,9 @@ from lacemaker.config.messages import config_error
 from lacemaker.config.section import Positive, Section, StringOrList
 from lacemaker.config.yamlfile import YamlDocument, read_yaml
 from lacemaker.errors import SolverError
+from lacemaker.studies.balls import ball
 from lacemaker.studies.config import CrystalConfig, ReferenceField
-from lacemaker.studies.crystals import Crystal, make_crystal
-from lacemaker.studies.defects import DefectCell, insert
+from lacemaker.studies.crystals import Crystal
 from lacemaker.studies.equilibria import newton, structure_key
 from lacemaker.studies.quiet import quiet
 from lacemaker.studies.references import Reference, make_reference
@@ -33,7 +33,7 @@ from lacemaker.workflow.progress import Progress, SilentProgress
 if TYPE_CHECKING:
     from ase import Atoms
 
-__all__ = ["BallConvergence", "SlopesConfig", "ball", "ball_convergence", "slopes_config"]
+__all__ = ["BallConvergence", "SlopesConfig", "ball_convergence", "slopes_config"]
 
 
 class SlopesConfig(Section):
@@ -132,22 +132,6 @@ class BallConvergence:
         return "\n".join(lines)
 
 
-def ball(name: str, crystal: Crystal, radius: float, buffer: float) -> DefectCell:
-    """A defect in a ball of `radius` + `buffer` (Å) of perfect crystal, not periodic."""
-    whole = radius + buffer
-    lengths = crystal.cell.cell.lengths()
-    atoms = crystal.cell.repeat([2 * int(np.ceil((whole + length) / length)) + 1 for length in lengths])
-    middle = np.full(3, 0.5) @ atoms.cell.array
-    host = int(np.argmin(np.linalg.norm(atoms.positions - middle, axis=1)))
-    inside = np.linalg.norm(atoms.positions - atoms.positions[host], axis=1) <= whole
-    host = int(np.flatnonzero(np.flatnonzero(inside) == host)[0])
-    atoms = atoms[inside]
-    atoms.positions += whole + 5.0 - atoms.positions[host]
-    atoms.set_cell(np.eye(3) * 2 * (whole + 5.0))
-    atoms.pbc = False
-    return insert(name, atoms, host, crystal)
-
-
 def ball_convergence(
     source: SlopesConfig | Mapping[str, Any] | str | Path, *, progress: Progress | None = None
 ) -> list[BallConvergence]:
@@ -164,10 +148,8 @@ def ball_convergence(
     given = config.reference
     reference = make_reference(given.kind, file=given.file, arguments=given.arguments)
     with quiet():
-        crystal = make_crystal(
-            config.crystal.structure, config.crystal.element, reference.calculator,
-            config.crystal.lattice_constant,
-        )  # fmt: skip
+        where = config.crystal
+        crystal = reference.crystal(where.structure, where.element, where.lattice_constant)
     results = []
     for name in config.defects:
         with show.stage(f"balls, {name}", "balls") as advance, quiet():

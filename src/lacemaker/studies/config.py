@@ -78,6 +78,11 @@ class TestConfig(Section):
     """Where the fitted models are tried."""
 
     size: Count = Field(default=5, description="Conventional cells along an edge of the test cell.")
+    radius: Positive | None = Field(
+        default=None,
+        description="Nearest-neighbour distances: a clamped ball takes the place of the test cell.",
+    )
+    buffer: Positive = Field(default=10.0, description="Å of clamped atoms around the ball; two cutoffs.")
     tolerance: Positive = Field(default=1e-5, description="Largest force of a relaxed model, eV/Å.")
     max_calls: Count = Field(default=150, description="Force calls after which a model is not converged.")
 

@@ -138,7 +138,8 @@ def irreducible_displacements(supercell: Atoms) -> list[tuple[int, np.ndarray]]:
     )
     phonons = Phonopy(atoms, supercell_matrix=np.eye(3, dtype=int), primitive_matrix="P")
     phonons.generate_displacements(distance=1.0, is_plusminus=False, is_diagonal=False)
+    dataset: Any = phonons.dataset
     return [
         (int(row["number"]), np.asarray(row["displacement"]) / np.linalg.norm(row["displacement"]))
-        for row in phonons.dataset["first_atoms"]
+        for row in dataset["first_atoms"]
     ]

@@ -52,11 +52,14 @@ class DefectCell:
         Where the defect is, Å: a point, or points on dislocation lines (distances are then in the plane).
     line : (3,) array or None
         Direction of the dislocation lines.
+    perfect : ase.Atoms or None
+        The same cluster without the defect; None for periodic cells.
     """
 
     atoms: Atoms
     core: np.ndarray
     line: np.ndarray | None = None
+    perfect: Atoms | None = None
 
     def distances(self) -> np.ndarray:
         """Distance of every atom from the nearest core, (n_atoms,) Å."""

@@ -48,6 +48,8 @@ class Equilibrium:
         The reference's at ū, or springs in its place; eV/Å².
     exact_hessian : bool
         Whether it is the reference's.
+    perfect : ase.Atoms or None
+        Of a cluster: the same without the defect.
     """
 
     atoms: Atoms
@@ -57,11 +59,23 @@ class Equilibrium:
     start_energy: float
     hessian: sparse.csr_matrix
     exact_hessian: bool
+    perfect: Atoms | None = None
 
     @cached_property
     def solve(self) -> Solve:
         """Inverse of the (slightly shifted) Hessian, factorised once."""
         return positive_solver(self.hessian)[0]
+
+    def bulk_energy(self, calculator: Any, per_atom: float) -> float:
+        """What the atoms would have in the perfect crystal, eV; `per_atom` is the crystal's of `calculator`.
+
+        A clamped cluster brings its own surface: it is compared with the same cluster without the defect.
+        """
+        if self.perfect is None:
+            return len(self.atoms) * per_atom
+        probe = self.perfect.copy()
+        probe.calc = calculator
+        return float(probe.get_potential_energy()) + (len(self.atoms) - len(probe)) * per_atom
 
     def strain_norms(self, displacements: NDArray[np.float64]) -> tuple[float, float]:
         """‖Dv‖ of displacements (n_atoms, 3) Å over nearest neighbours: 2-norm and largest."""
@@ -103,7 +117,8 @@ def relax_reference(
         The reference finds no equilibrium.
     """
     mask = np.ones(len(defect.atoms), dtype=bool) if free is None else free
-    key = structure_key(defect.atoms, defect.core, reference.identity, mask, tolerance, with_hessian)
+    parts = (defect.atoms, defect.core, reference.identity, mask, tolerance, with_hessian)
+    key = structure_key(*parts, *([] if defect.perfect is None else [defect.perfect]))
     path = folder / f"{key}.npz"
     if path.exists():
         return path
@@ -119,7 +134,8 @@ def relax_reference(
     relaxed = defect.atoms.copy()
     relaxed.positions = found.positions
     hessian = _matrix(relaxed, reference, mask) if with_hessian else sparse.csr_matrix((0, 0))
-    _save(path, relaxed, defect.distances(), mask, (found.energy, start_energy), hessian, reference)
+    energies = (found.energy, start_energy)
+    _save(path, relaxed, defect, mask, energies, hessian, reference.has_hessian)
     return path
 
 
@@ -180,20 +196,21 @@ def _shortest(atoms: Atoms) -> NDArray[np.float64]:
 def _save(
     path: Path,
     atoms: Atoms,
-    distances: NDArray[np.float64],
+    defect: DefectCell,
     free: NDArray[np.bool_],
     energies: tuple[float, float],
     hessian: sparse.csr_matrix,
-    reference: Reference,
+    exact: bool,
 ) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
-    matrix = sparse.csr_matrix(hessian)
+    matrix, perfect = sparse.csr_matrix(hessian), defect.perfect
+    more = {} if perfect is None else {"perfect": perfect.positions, "perfect_numbers": perfect.numbers}
     handle, temporary = tempfile.mkstemp(dir=path.parent, suffix=".npz")
     with os.fdopen(handle, "wb") as file:
         np.savez(
             file, numbers=atoms.numbers, positions=atoms.positions, cell=atoms.cell.array, pbc=atoms.pbc,
-            distances=distances, free=free, energies=np.array(energies), data=matrix.data,
-            indices=matrix.indices, indptr=matrix.indptr, exact=np.array(reference.has_hessian),
+            distances=defect.distances(), free=free, energies=np.array(energies), data=matrix.data,
+            indices=matrix.indices, indptr=matrix.indptr, exact=np.array(exact), **more,
         )  # fmt: skip
     os.replace(temporary, path)
 
@@ -205,7 +222,10 @@ def load_equilibrium(path: Path) -> Equilibrium:
     with np.load(path, allow_pickle=False) as file:
         data = {name: file[name] for name in file.files}
     atoms = Atoms(numbers=data["numbers"], positions=data["positions"], cell=data["cell"], pbc=data["pbc"])
-    n = len(data["indptr"]) - 1
+    n, perfect = len(data["indptr"]) - 1, None
+    if "perfect" in data:
+        perfect = atoms[:0]
+        perfect.extend(Atoms(data["perfect_numbers"], positions=data["perfect"]))
     return Equilibrium(
         atoms,
         data["distances"],
@@ -214,4 +234,5 @@ def load_equilibrium(path: Path) -> Equilibrium:
         float(data["energies"][1]),
         sparse.csr_matrix((data["data"], data["indices"], data["indptr"]), shape=(n, n)),
         bool(data["exact"]),
+        perfect,
     )

@@ -149,7 +149,7 @@ def _without_drift(force: NDArray[np.float64], translates: bool) -> NDArray[np.f
 
 def _hessian_product(calculator: Any, atoms: Atoms, free: NDArray[np.bool_]) -> Solve:
     """v -> H̃ v on the free coordinates."""
-    potential = getattr(calculator, "potential", None)
+    potential: Any = getattr(calculator, "potential", None)
     if hasattr(potential, "hessian_product"):
 
         def product(v: NDArray[np.float64]) -> NDArray[np.float64]:

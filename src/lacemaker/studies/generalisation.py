@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from lacemaker.studies.crystals import Crystal, make_crystal
+from lacemaker.studies.crystals import Crystal
 from lacemaker.studies.defects import defect_cell
 from lacemaker.studies.equilibria import load_equilibrium, relax_reference
 from lacemaker.studies.measures import defect_errors
@@ -136,7 +136,7 @@ def generalisation_report(
         lattice_crystal = (
             crystal
             if isinstance(crystal, Crystal)
-            else make_crystal(crystal, element, source.calculator, None)
+            else source.crystal(crystal, element, None)
         )
     with show.stage("lattice"), quiet():
         from lacemaker.analysis.defects import lattice_errors
@@ -185,7 +185,8 @@ def _test(
 
     path = relax_reference(defect_cell(name, crystal, size, reference.calculator), reference, folder=home)
     equilibrium = load_equilibrium(path)
-    errors = defect_errors(calculator, equilibrium, crystal, TestConfig(), radius, crystal.energy)
+    exact = equilibrium.energy - equilibrium.bulk_energy(reference.calculator, crystal.energy)
+    errors = defect_errors(calculator, equilibrium, crystal, TestConfig(), radius, exact)
     return {**errors, "volume_A3": float(equilibrium.atoms.get_volume())}
 
 

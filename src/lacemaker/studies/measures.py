@@ -57,6 +57,8 @@ def force_constant_error(potential: Any, frames: Sequence[Frame]) -> dict[str, f
     plain, weighted = np.zeros(2), np.zeros(2)
     for frame in frames:
         constants = frame.force_constants
+        if constants is None:
+            continue
         for row in range(len(constants)):
             exact = constants.values[row]
             model = -sum(
@@ -114,9 +116,11 @@ def defect_errors(
     crystal: Crystal,
     test: TestConfig,
     radius: float,
-    reference_bulk: float,
+    exact: float,
 ) -> dict[str, Any]:
     """The estimate at ū, then what a relaxation with the model finds, starting there.
+
+    `exact` is the reference's formation energy, eV.
 
     ``geometry_A`` and ``geometry_max_A`` are ‖D(ũ-ū)‖ over nearest neighbours (2-norm, largest); energies are
     formation energies at fixed cell, of the relaxed and of the reference geometry. ``outcome`` is converged,
@@ -125,10 +129,9 @@ def defect_errors(
     """
     bulk = crystal.cell.copy()
     bulk.calc = calculator
-    n_bulk = len(equilibrium.atoms)
-    exact = equilibrium.energy - n_bulk * reference_bulk
     try:
         per_atom = float(bulk.get_potential_energy()) / len(bulk)
+        perfect = equilibrium.bulk_energy(calculator, per_atom)
         guess = estimate(calculator, equilibrium, radius)
         found = relax(
             equilibrium.atoms, calculator, equilibrium.solve, free=equilibrium.free,
@@ -136,14 +139,14 @@ def defect_errors(
         )  # fmt: skip
         start = equilibrium.atoms.copy()
         start.calc = calculator
-        unrelaxed = float(start.get_potential_energy()) - n_bulk * per_atom
+        unrelaxed = float(start.get_potential_energy()) - perfect
     except (EvaluationError, ValueError) as error:
         return {"outcome": "not converged", "converged": False, "message": str(error).splitlines()[0][:160],
                 "estimate": None}  # fmt: skip
     two, largest = equilibrium.strain_norms(found.positions - equilibrium.atoms.positions)
     elsewhere = largest > ELSEWHERE * crystal.nearest_neighbour
     outcome = "not converged" if not found.converged else "elsewhere" if elsewhere else "converged"
-    good, relaxed = outcome == "converged", found.energy - n_bulk * per_atom
+    good, relaxed = outcome == "converged", found.energy - perfect
     return {
         "outcome": outcome,
         "converged": good,

@@ -18,11 +18,13 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from lacemaker.errors import ConfigError
+from lacemaker.errors import ConfigError, LacemakerError
 
 if TYPE_CHECKING:
     from ase import Atoms
     from scipy.sparse import csr_matrix
+
+    from lacemaker.studies.crystals import Crystal
 
 __all__ = ["REFERENCES", "Reference", "make_reference", "potential_file"]
 
@@ -40,11 +42,14 @@ class Reference:
         SHA-256 of everything the results depend on: cached labels are found by it.
     factory : callable
         Makes the ASE calculator.
+    elements : tuple of str
+        Those it knows; empty where it cannot be told (matscipy's silicon potentials take any atom for Si).
     """
 
     name: str
     identity: str
     factory: Callable[[], Any]
+    elements: tuple[str, ...] = ()
     _made: list[Any] = field(default_factory=list, repr=False)
 
     @property
@@ -58,6 +63,31 @@ class Reference:
     def has_hessian(self) -> bool:
         """Whether :meth:`hessian` is analytic and sparse."""
         return hasattr(self.calculator, "get_hessian")
+
+    def crystal(self, structure: str, element: str | None, lattice: float | None) -> Crystal:
+        """The crystal at this reference's lattice constant; see :func:`make_crystal`.
+
+        Raises
+        ------
+        ConfigError
+            The reference does not know the elements, or fails to compute the crystal.
+        """
+        from lacemaker.studies.crystals import make_crystal
+
+        if self.elements and element is not None and element not in self.elements:
+            raise ConfigError(
+                f"The reference {self.name} knows {', '.join(self.elements)} only. Found a crystal of "
+                f"{element}. Choose another reference, such as eam with a file, or another element."
+            )
+        try:
+            return make_crystal(structure, element, self.calculator, lattice)
+        except LacemakerError:
+            raise
+        except Exception as error:  # whatever a foreign calculator raises
+            raise ConfigError(
+                f"The reference {self.name} cannot compute the crystal. Found {type(error).__name__}: "
+                f"{error}. Check its elements and arguments; it must give energies, forces and stress."
+            ) from error
 
     def hessian(self, atoms: Atoms) -> csr_matrix | None:
         """Hessian (3N, 3N) in eV/Å², or None if the reference knows forces only."""
@@ -189,9 +219,10 @@ def make_reference(
             )
         path = potential_file(file)
         digest = hashlib.sha256(what + path.read_bytes()).hexdigest()
-        return Reference(f"EAM {path.name}", digest, _needs_matscipy(_Eam(str(path))))
+        factory = _needs_matscipy(_Eam(str(path)))
+        return Reference(f"EAM {path.name}", digest, factory, tuple(_setfl_elements(path)))
     if kind in REFERENCES:
-        return Reference(kind, hashlib.sha256(what).hexdigest(), _needs_matscipy(REFERENCES[kind]))
+        return Reference(kind, hashlib.sha256(what).hexdigest(), _needs_matscipy(REFERENCES[kind]), ("Si",))
     if ":" in kind:
         return Reference(kind, hashlib.sha256(what).hexdigest(), _from_factory(kind, arguments))
     raise ConfigError(

@@ -9,11 +9,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from lacemaker.studies.balls import ball
 from lacemaker.studies.cases import Case, Laboratory, cases_of, positions_within, run_case
 from lacemaker.studies.config import StudyConfig, study_config
-from lacemaker.studies.crystals import Crystal, make_crystal
-from lacemaker.studies.defects import defect_cell
-from lacemaker.studies.equilibria import load_equilibrium, relax_reference, structure_key
+from lacemaker.studies.crystals import Crystal
+from lacemaker.studies.defects import DefectCell, defect_cell
+from lacemaker.studies.equilibria import Equilibrium, load_equilibrium, relax_reference, structure_key
 from lacemaker.studies.observations import core_name
 from lacemaker.studies.quiet import quiet
 from lacemaker.studies.references import Reference, make_reference
@@ -92,47 +93,48 @@ def prepare(config: StudyConfig, timer: Any) -> tuple[Laboratory, Reference, dic
     )
     work = folder / "work"
     with timer.stage("crystal"), quiet():
-        crystal = make_crystal(
-            config.crystal.structure, config.crystal.element, reference.calculator,
-            config.crystal.lattice_constant,
-        )  # fmt: skip
-    jobs = [
-        (name, n, n == config.test.size)
-        for name in config.defects
-        for n in dict.fromkeys([*config.sizes, config.test.size])
-    ]
-    files: dict[tuple[str, int], Path] = {}
+        given = config.crystal
+        crystal = reference.crystal(given.structure, given.element, given.lattice_constant)
+    jobs = [(name, n) for name in config.defects for n in [*config.sizes, None]]
+    files: dict[tuple[str, int | None], Path] = {}
     with timer.stage("reference equilibria", "defects") as advance, quiet():
-        for done, (name, n, is_test) in enumerate(jobs):
+        cells = [_cell(name, crystal, n, config, reference) for name, n in jobs]  # mistakes show first
+        for done, ((name, n), (defect, free)) in enumerate(zip(jobs, cells, strict=True)):
             advance(done, len(jobs))
-            defect = defect_cell(name, crystal, n, reference.calculator)
             files[name, n] = relax_reference(
-                defect, reference, folder=work / "equilibria", with_hessian=is_test
+                defect, reference, folder=work / "equilibria", free=free, with_hessian=n is None
             )
     structures = []
     for size in config.sizes:
         relaxed = [load_equilibrium(files[name, size]).atoms for name in config.defects]
-        cells = core_samples(crystal.supercell(size), relaxed, config.samples, config.rattle, config.seed)
-        structures += [(core_name(size), atoms) for atoms in cells]
+        samples = core_samples(crystal.supercell(size), relaxed, config.samples, config.rattle, config.seed)
+        structures += [(core_name(size), atoms) for atoms in samples]
     lattice = lattice_samples(crystal, config)
     with timer.stage("reference labels", "structures") as advance, quiet():
         frames = label(structures + lattice, reference, work / "labels", advance)
     frames = with_force_constants(frames, crystal.supercell(config.bulk.size), config.bulk.displacement)
     basis, columns = _bases(config, frames)
     _assemble(basis, frames, work, timer)
-    equilibria = tuple((name, str(files[name, config.test.size])) for name in config.defects)
+    with quiet():
+        defects = {
+            name: _describe(load_equilibrium(files[name, None]), reference, crystal)
+            for name in config.defects
+        }
+    equilibria = tuple(
+        (name, str(files[name, None]), facts["formation_energy_eV"]) for name, facts in defects.items()
+    )
     identity = structure_key(
         reference.identity,
         [frame.content_hash() for frame in frames],
         json.dumps(basis.spec(), sort_keys=True),
         columns,
-        [Path(path).name for _, path in equilibria],
+        [(Path(path).name, energy) for _, path, energy in equilibria],
         [getattr(config, name) for name in ("weights", "test", "solver", "prior", "bulk")],
     )
     laboratory = Laboratory(
         config, str(work), equilibria, crystal, columns, tuple(frames[len(structures) :]), identity
     )
-    return laboratory, reference, _describe(equilibria, crystal)
+    return laboratory, reference, defects
 
 
 def _bases(config: StudyConfig, frames: Iterable[Any]) -> tuple[Any, tuple[tuple[int, ...], ...]]:
@@ -154,19 +156,27 @@ def _assemble(basis: Any, frames: list[Any], work: Path, timer: Any) -> None:
         system.save(work / "system.safetensors")
 
 
-def _describe(equilibria: Iterable[tuple[str, str]], crystal: Crystal) -> dict[str, dict[str, Any]]:
-    table = {}
-    for name, path in equilibria:
-        state = load_equilibrium(Path(path))
-        relaxation = state.start_energy - state.energy
-        table[name] = {
-            "n_atoms": len(state.atoms),
-            "formation_energy_eV": state.energy - len(state.atoms) * crystal.energy,
-            "relaxation_energy_eV": relaxation,
-            "force_free": relaxation < 1e-6,
-            "exact_hessian": state.exact_hessian,
-        }
-    return table
+def _cell(
+    name: str, crystal: Crystal, n: int | None, config: StudyConfig, reference: Reference
+) -> tuple[DefectCell, Any]:
+    """A training cell of n³ cells, or the test structure (n None), and which of its atoms are free."""
+    test = config.test
+    if n is not None or test.radius is None:
+        return defect_cell(name, crystal, n or test.size, reference.calculator), None
+    radius = test.radius * crystal.nearest_neighbour
+    defect = ball(name, crystal, radius, test.buffer)
+    return defect, defect.distances() <= radius
+
+
+def _describe(state: Equilibrium, reference: Reference, crystal: Crystal) -> dict[str, Any]:
+    relaxation = state.start_energy - state.energy
+    return {
+        "n_atoms": len(state.atoms),
+        "formation_energy_eV": state.energy - state.bulk_energy(reference.calculator, crystal.energy),
+        "relaxation_energy_eV": relaxation,
+        "force_free": relaxation < 1e-6,
+        "exact_hessian": state.exact_hessian,
+    }
 
 
 def _run_all(

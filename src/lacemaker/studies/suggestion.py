@@ -8,6 +8,7 @@ the relaxation volume. Each proposal pins one of these numbers.
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,7 +20,6 @@ from lacemaker.studies.config import StudyConfig, study_config
 from lacemaker.studies.crystals import (
     Crystal,
     irreducible_displacements,
-    make_crystal,
     strained_cells,
 )
 from lacemaker.studies.defects import defect_cell
@@ -84,12 +84,19 @@ class Suggestions:
 
 
 def balanced_weights(config: StudyConfig, size: int) -> dict[str, dict[str, float]]:
-    """Weights by config type for training cells of `size`³ cells, virials and force constants ∝ L^(-3/2)."""
+    """Weights by config type for training cells of `size`³ cells, virials and force constants ∝ L^(-3/2).
+
+    A ± pair of force rows of weight w equals a row of force constants (their difference over 2h) of weight
+    √2 h w and a row of the mean force; hence w = w_FC/(√2 h), with which any fit of forces serves.
+    """
     base = config.weights.model_copy(update={"balance": True}).balanced(size)
     return {
         core_name(size): {"energy": base.energy, "forces": base.forces},
         STRAINED: {"energy": 0.0, "virial": base.virial, "forces": base.forces},
-        FORCE_CONSTANTS: {"force_constants": base.force_constants},
+        FORCE_CONSTANTS: {
+            "energy": 0.0,
+            "forces": base.force_constants / (math.sqrt(2.0) * config.bulk.displacement),
+        },
     }
 
 
@@ -132,10 +139,8 @@ def suggest(
     focus, reason = _focus(Path(config.output) / "study.json")
     scratch = output_folder(config.output) / "work" / "equilibria"
     with show.stage("crystal"), quiet():
-        crystal = make_crystal(
-            config.crystal.structure, config.crystal.element, reference.calculator,
-            config.crystal.lattice_constant,
-        )  # fmt: skip
+        where = config.crystal
+        crystal = reference.crystal(where.structure, where.element, where.lattice_constant)
     relaxed = []
     with show.stage("defects", "cells") as advance, quiet():
         for done, name in enumerate(config.defects):

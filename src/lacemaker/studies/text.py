@@ -51,20 +51,27 @@ def _cell(row: Mapping[str, Any], key: str) -> str:
     return str(value)
 
 
-def before_and_after(
+def comparison(
     rows: Sequence[Mapping[str, Any]], figures: Sequence[tuple[str, str, str]]
-) -> str:
-    """EF against EF+FC+V by size, one line per figure (name, unit, key)."""
+) -> list[tuple[str, ...]]:
+    """EF against EF+FC+V: lines of defect, size, figure, unit, before, after. Figures: (name, unit, key)."""
     lines = []
     for defect in dict.fromkeys(row["defect"] for row in rows):
-        lines.append(f"{defect}:  " + f"{'L':>2} {'error':>18} {'':>8} {'before':>10} {'after':>10}")
         for size in dict.fromkeys(row["size"] for row in rows):
             pair = {
                 row["observations"]: row for row in rows if row["defect"] == defect and row["size"] == size
             }
             for name, unit, key in figures:
                 cells = [_cell(pair[which], key) for which in ("EF", "EF+FC+V")]
-                lines.append(
-                    " " * (len(defect) + 3) + f"{size:>2} {name:>18} {unit:>8} {cells[0]:>10} {cells[1]:>10}"
-                )
-    return "\n".join(lines)
+                lines.append((str(defect), str(size), name, unit, *cells))
+    return lines
+
+
+def comparison_text(lines: Sequence[tuple[str, ...]]) -> str:
+    """The lines of :func:`comparison` in columns."""
+    head = ("defect", "L", "error", "unit", "before", "after")
+    widths = [max(len(line[k]) for line in [head, *lines]) for k in range(6)]
+    return "\n".join(
+        "  ".join(cell.rjust(width) for cell, width in zip(line, widths, strict=True))
+        for line in [head, *lines]
+    )

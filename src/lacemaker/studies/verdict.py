@@ -13,7 +13,8 @@ if TYPE_CHECKING:
 
 __all__ = ["Judgement", "Terms", "dominant", "judge_study", "terms_of"]
 
-SMALL_STRAIN = 2e-4  # of the lattice: below it residual stress is no concern
+BIG_STRESS = 5e-4  # strain of the lattice from which residual stress is a concern of its own
+WIDE = 2.0  # half-width of a slope from which it says nothing
 BIG_ENERGY = 0.1  # eV: a formation energy this wrong is useless
 
 
@@ -86,7 +87,8 @@ def _of_row(row: Mapping[str, Any], result: StudyResult) -> Judgement:
         text = f"no equilibrium near the reference's ({row['outcome']}). To do: "
         missing = "add forces" if not Observations.parse(row["observations"]).forces else _advice(which, row)
         return Judgement("bad", f"{_name(row)}: {text}{missing}.")
-    level = "good" if max(terms) < 5e-3 else "warn" if max(terms) < 0.1 else "bad"
+    level = "good" if max(terms) < 5e-3 and terms.stress < BIG_STRESS else "warn"
+    level = "bad" if max(terms) > 0.1 else level
     text = f"{_name(row)}: {which} dominates (strains: {shares}). Next: {_advice(which, row)}."
     return Judgement(level, text)
 
@@ -135,10 +137,11 @@ def _failures(rows: Sequence[Mapping[str, Any]]) -> list[Judgement]:
         )
         for has_v in (True, False)
     }  # fmt: skip
-    if best[True] is not None and best[False] is not None and best[False] > 10 * best[True]:
+    before, after = best[False], best[True]
+    if before is not None and after is not None and before > 10 * after:
         found.append(
-            Judgement("warn", f"Without virials the lattice constant is off by {best[False]:.1e} Å at best, "
-                      f"with them by {best[True]:.1e} Å: invisible at fixed cell, fatal at variable cell "
+            Judgement("warn", f"Without virials the lattice constant is off by {before:.1e} Å at best, "
+                      f"with them by {after:.1e} Å: invisible at fixed cell, fatal at variable cell "
                       "and for dislocations. Always add strained bulk cells.")
         )  # fmt: skip
     return found
@@ -164,8 +167,14 @@ def _slopes(slopes: Mapping[str, Mapping[str, Any]], where: str) -> list[Judgeme
                       + (": limited by the accuracy of the fit." if slope.slope > 0.7 else
                          "; a better fit no longer pays in full: larger cells or other data are next."))
         )  # fmt: skip
-    for name, slope in slopes["size"].items():
+    sizes = slopes["size"]
+    clear = {name: slope for name, slope in sizes.items() if slope.half_width < WIDE}
+    for name, slope in clear.items():
         text = f"{name}{where}: geometry error ∝ L^({slope}) with the training cell."
+        found.append(Judgement("good", text))
+    vague = [f"{name} {slope}" for name, slope in sizes.items() if name not in clear]
+    if vague:
+        text = f"Too few sizes to read a power of L from{where}: {'; '.join(vague)}."
         found.append(Judgement("good", text))
     return found
 
