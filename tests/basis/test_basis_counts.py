@@ -133,3 +133,9 @@ def test_the_table_reads_well():
     assert lines[1].startswith("Si")
     assert lines[3].split()[0] == "all"
     assert len({len(line) for line in lines}) == 1
+
+
+def test_an_order_whose_degree_is_too_small_is_empty():
+    """Three factors have at least degree 3."""
+    assert ACEBasis("Si", 3, [8, 6, 2]).n_functions == ACEBasis("Si", 2, [8, 6]).n_functions
+    assert ACEBasis("Si", 4, [8, 1, 2, 4]).counts().centres[0].by_order == (8, 0, 0, 1)

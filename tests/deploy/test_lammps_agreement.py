@@ -34,6 +34,16 @@ def test_energy_forces_virial_agree_with_ase(engine, rough, rough_file, structur
     assert_same(slow, prediction, len(atoms))
 
 
+def test_purified_potentials(engine, structures, tmp_path):
+    basis = lace.ACEBasis(["O", "Si"], 4, [6, 5, 5, 6], cutoff=3.8, level_rule="ace1").purified()
+    values = 0.2 * np.random.default_rng(4).normal(size=basis.n_functions)
+    potential = lace.Potential(basis, values, [-1.25, -2.5])
+    potential.save(tmp_path / "pure.lace")
+    for name in ("small skewed", "cluster"):
+        found = engine.evaluate(structures[name], pair_commands(tmp_path / "pure.lace"), ["Si", "O"])
+        assert_same(found, potential.predict(structures[name]), len(structures[name]))
+
+
 @pytest.mark.parametrize("ranks", [2, 4])
 @pytest.mark.parametrize("name", ["tiny cell", "large skewed", "slab", "one atom"])
 def test_any_number_of_ranks(engine, rough, rough_file, structures, name, ranks):

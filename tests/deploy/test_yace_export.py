@@ -37,6 +37,7 @@ CASES = {
         ["H", "C", "O"], 5, [4, 4, 3, 3, 3], cutoff=4.0, repulsion=ZBL()
     ),
     "functions of products": lambda: lace.ACEBasis("Si", 2, [6, 5], cutoff=4.5).with_products(2, max_order=4),
+    "purified": lambda: lace.ACEBasis(["Cu", "Au"], 3, [6, 5, 5], cutoff=4.5).purified(),
     "other transforms": lambda: lace.ACEBasis(
         "Si", 2, [8, 7], cutoff=5.0, transform=Morse(2.0), pair=PairBasis(transform=Polynomial(2))
     ),

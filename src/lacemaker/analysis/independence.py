@@ -176,7 +176,7 @@ def report(
     environments : Frame, Atoms or a sequence of them, optional
         Structures whose atoms are looked at one by one; equivalent atoms are listed once.
     arithmetic : "exact" or "float64", optional
-        Exact by default, float64 for bases with products of functions or couplings from elsewhere.
+        Exact by default, float64 for bases with products of functions and purified ones.
 
     Returns
     -------
@@ -189,7 +189,9 @@ def report(
     """
     basis, active = _active_basis(basis_or_potential)
     if arithmetic is None:
-        arithmetic = "float64" if basis.specification.readout is not None else "exact"
+        spec = basis.specification
+        plain = spec.readout is None and spec.purification is None
+        arithmetic = "exact" if plain else "float64"
     found = independent_functions(basis, "degree", arithmetic)
     ranks, start = [], 0
     for i, centre in enumerate(basis.many_body):
@@ -249,7 +251,7 @@ def site_ranks(basis: ACEBasis, environments: Any, generic: Sequence[int]) -> tu
     """
     found: dict[tuple[Any, ...], SiteRank] = {}
     for number, structure in enumerate(_structures(environments)):
-        for atom, species, vectors, others in _atoms(basis, structure):
+        for atom, species, vectors, others in environments_of(basis, structure):
             name = f"{getattr(structure, 'source', '') or f'structure {number}'}, atom {atom}"
             site = _site(basis, name, species, vectors, others, generic)
             found.setdefault((number, site.element, *_measures(site)), site)
@@ -264,7 +266,7 @@ def _structures(given: Any) -> Iterable[Any]:
     return [given] if hasattr(given, "positions") else given
 
 
-def _atoms(basis: ACEBasis, structure: Any) -> Iterable[tuple[int, int, np.ndarray, np.ndarray]]:
+def environments_of(basis: ACEBasis, structure: Any) -> Iterable[tuple[int, int, np.ndarray, np.ndarray]]:
     """Atom number, element index, neighbour vectors (n, 3) Å and neighbours' element indices (n,)."""
     from lacemaker.basis.elements import symbol_of
     from lacemaker.basis.reference import environments
@@ -294,7 +296,8 @@ def _site(
         from lacemaker.basis.reference import one_particle
 
         values, _ = one_particle(basis, species, vectors, others)
-        point = _scaled(centre, values)
+        mixed = basis.specification.purification is not None  # orders mix: no scale per n to choose
+        point = values.sum(axis=1) if mixed else _scaled(centre, values)
     rows = FloatJacobian(centre, point).rows(np.arange(centre.n_functions))
     size = np.abs(rows).max(axis=1)
     silent = size < VANISHED

@@ -41,6 +41,8 @@ def group_by_pattern(products: np.ndarray, momenta: np.ndarray) -> list[PatternB
     momenta
         (n_channels,) l of each channel.
     """
+    if len(products) == 0:
+        return []
     ordered = np.sort(products, axis=1)
     ell = momenta[ordered]
     equal = ordered[:, 1:] == ordered[:, :-1]

@@ -103,6 +103,46 @@ def centre_expansion(centre: CentreBasis, n_elements: int, radial: RadialBasis, 
     return pure_expansion(centre, n_elements, products, kind)
 
 
+FunctionKey = tuple[str, int, tuple[tuple[int, int, int], ...], int]
+"""Kind, centre element, channels (z, n, l) sorted by (l, z, n), multiplicity."""
+
+
+def function_keys(basis: "ACEBasis") -> list[FunctionKey]:
+    """One hashable identity per column."""
+    return [
+        (f.kind, f.centre, tuple(sorted(f.channels, key=lambda c: (c[2], c[0], c[1]))), f.multiplicity)
+        for f in basis.columns
+    ]
+
+
+def in_standard_functions(basis: "ACEBasis") -> tuple["csr_array", list[FunctionKey]]:
+    """Columns of a basis, purified or not, as combinations of standard functions.
+
+    Returns
+    -------
+    matrix
+        Sparse (n_functions, n_standard).
+    functions
+        What the standard functions are; for a purified basis they reach beyond ``basis.standard`` where lower
+        orders do not go far enough.
+    """
+    from scipy.sparse import block_diag, csr_array, eye_array
+
+    keys = function_keys(basis)
+    purification = basis.specification.purification
+    if purification is None:
+        return csr_array(eye_array(len(keys))), keys
+    parts, functions = [], []
+    for i, centre in enumerate(basis.standard.many_body):
+        expansion = centre_expansion(centre, basis.n_elements, basis.radial, purification.kind)
+        parts.append(expansion.matrix)
+        functions += [("many-body", i, channels, copy) for channels, copy in expansion.invariants]
+    pairs = keys[basis.n_many_body :]
+    if pairs:
+        parts.append(eye_array(len(pairs)))
+    return csr_array(block_diag(parts, format="csr")), [*functions, *pairs]
+
+
 def extended_centre(expansion: PureExpansion, nu_max: int) -> tuple[CentreBasis, np.ndarray]:
     """The usual basis that holds all invariants of an expansion, and the function number of each."""
     channels = sorted({c for f, _ in expansion.invariants for c in f}, key=lambda c: (c[2], c[0], c[1]))

@@ -80,7 +80,9 @@ def merged(pattern: Pattern, partition: Partition) -> dict[tuple[int, ...], np.n
     """
     momenta = [ell for ell, q in pattern for _ in range(q)]
     order = [t for block in partition for t in block]
-    states = {(): np.transpose(full_tensors(pattern), [0, *(t + 1 for t in order)])}
+    states: dict[tuple[int, ...], np.ndarray] = {
+        (): np.transpose(full_tensors(pattern), [0, *(t + 1 for t in order)])
+    }
     for number, block in enumerate(partition, start=1):
         states = {(*done, momenta[block[0]]): tensor for done, tensor in states.items()}
         for t in block[1:]:

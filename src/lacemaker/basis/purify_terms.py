@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from scipy.sparse import csr_array
 
 Kind = Literal["full", "pair"]
+MAX_KEY = 2**62
 
 
 @dataclass(frozen=True, eq=False)
@@ -192,30 +193,29 @@ def pure_expansion(centre: CentreBasis, n_elements: int, radial: RadialProducts,
     nu = int(centre.order.max())
     n_max = nu * (int(centre.channels[:, 1].max()) - 1) + (nu - 1) * radial.degree + 1
     code = ChannelCode(n_elements, n_max)
+    parts = [*self_interactions(centre, radial, code, kind), *_leading_terms(centre, code)]
+    columns: list[np.ndarray] = []
+    invariants: list[tuple[tuple[tuple[int, int, int], ...], int]] = []
+    parts.sort(key=lambda t: t.channels.shape[1])
+    for q in sorted({t.channels.shape[1] for t in parts}):
+        keys, column = _distinct([t for t in parts if t.channels.shape[1] == q], q)
+        columns.append(column + len(invariants))
+        channels = code.decode(keys[:, :q]).tolist()
+        copies = keys[:, q].tolist()
+        invariants += [(tuple(map(tuple, c)), k) for c, k in zip(channels, copies, strict=True)]
+    rows = np.concatenate([t.function for t in parts])
+    values = np.concatenate([t.value for t in parts])
+    found = coo_array((values, (rows, np.concatenate(columns))), shape=(centre.n_functions, len(invariants)))
+    return PureExpansion(found.tocsr(), tuple(invariants))
+
+
+def _leading_terms(centre: CentreBasis, code: ChannelCode) -> Iterator[Terms]:
+    """The functions themselves, with coefficient 1."""
     own = code.encode(*centre.channels.T.astype(np.int64))
-    parts = list(self_interactions(centre, radial, code, kind))
     for order in np.unique(centre.order).tolist():
         rows = np.flatnonzero(centre.order == order)
         channels = np.sort(own[centre.function_channels[rows, :order]], axis=1)
-        parts.append(Terms(rows, channels, centre.multiplicity[rows], np.ones(len(rows))))
-    rows, columns, values, invariants = [], [], [], []
-    for q in range(1, nu + 1):
-        mine = [t for t in parts if t.channels.shape[1] == q]
-        if not mine:
-            continue
-        keys, column = _distinct(mine, q)
-        rows.append(np.concatenate([t.function for t in mine]))
-        values.append(np.concatenate([t.value for t in mine]))
-        columns.append(column + len(invariants))
-        channels = code.decode(keys[:, :q]).tolist()
-        invariants += [
-            (tuple(map(tuple, c)), copy) for c, copy in zip(channels, keys[:, q].tolist(), strict=True)
-        ]
-    found = coo_array(
-        (np.concatenate(values), (np.concatenate(rows), np.concatenate(columns))),
-        shape=(centre.n_functions, len(invariants)),
-    )
-    return PureExpansion(found.tocsr(), tuple(invariants))
+        yield Terms(rows, channels, centre.multiplicity[rows], np.ones(len(rows)))
 
 
 def _distinct(parts: list[Terms], q: int) -> tuple[np.ndarray, np.ndarray]:
@@ -225,7 +225,9 @@ def _distinct(parts: list[Terms], q: int) -> tuple[np.ndarray, np.ndarray]:
     codes, number = np.unique(channels, return_inverse=True)
     number = number.reshape(channels.shape)
     key = copies.astype(np.int64)
-    for t in range(q - 1, -1, -1):  # the last factor varies slowest: order is settled later
+    for t in range(q):
+        if int(key.max()) + 1 > MAX_KEY // len(codes):
+            key = np.unique(key, return_inverse=True)[1].reshape(-1)
         key = key * len(codes) + number[:, t]
     _, first, inverse = np.unique(key, return_index=True, return_inverse=True)
     return np.column_stack([channels[first], copies[first]]), inverse.reshape(-1)

@@ -21,6 +21,7 @@ basis:
   # cutoff: 6.0                   # Å; default 2.5 times the largest bond length; the cost grows as its cube
   # r0: 2.35                      # Å; bond length (tabulated by default), or by pair: {{Si-O: 1.6}}
   # elements: [Si]                # default: those of the data
+  # purified: true                # or pair: many-body functions without self-interactions
 
 # What keeps atoms apart where the data end: auto (ZBL core and weak restraint), zbl (core alone) or none.
 repulsion: auto

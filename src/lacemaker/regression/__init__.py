@@ -5,6 +5,7 @@ from lacemaker.regression.body_order import BodyOrder
 from lacemaker.regression.estimation import Estimate, estimate
 from lacemaker.regression.fit import Fit, Posterior
 from lacemaker.regression.path import ModelPath, PathModel
+from lacemaker.regression.reexpression import in_basis
 from lacemaker.regression.rows import BasisRows, Design, RowSource
 from lacemaker.regression.solvers import BLR, QR, Solver, parse_solver, solver_kinds
 from lacemaker.regression.solvers.ard import ARD
@@ -36,6 +37,7 @@ __all__ = [
     "TriangularSystem",
     "assemble",
     "estimate",
+    "in_basis",
     "parse_solver",
     "solve",
     "solver_kinds",
