@@ -8,7 +8,7 @@ from ase.calculators.emt import EMT
 
 import lacemaker as lace
 from lacemaker.analysis.body_order import body_order_report
-from lacemaker.analysis.body_refits import body_order_fits, energy_shares
+from lacemaker.analysis.body_refits import body_order_fits, body_shares, energy_shares
 from lacemaker.analysis.diatomics import pair_sanity
 from lacemaker.analysis.dimers import dimer_curve
 from lacemaker.analysis.pair_references import bundled_references, dimers_in
@@ -94,6 +94,29 @@ def test_energy_shares_are_those_of_the_structures(system, frames):
         assert abs(rms - np.sqrt(np.mean(parts[order] ** 2))) < 1e-8
 
 
+def test_shares_of_bodies_do_not_depend_on_the_basis_of_the_fit(system, frames):
+    """In a purified basis orders are bodies; a standard potential is rewritten before it is split."""
+    pure = system.basis.purified()
+    rng = np.random.default_rng(1)
+    potential = lace.Potential(pure, rng.normal(size=pure.n_functions), [0.0])
+    orders = np.array([f.correlation_order for f in pure.columns])
+    parts = [
+        np.array([
+            lace.Potential(pure, np.where(orders == k, potential.coefficients, 0.0), [0.0]).predict(f).energy
+            / len(f.numbers)
+            for f in frames
+        ])
+        for k in (1, 2, 3)
+    ]  # fmt: skip
+    whole = np.sum(parts, axis=0)
+    found = body_shares(potential, frames)
+    for k, part in enumerate(parts, 2):
+        assert abs(found[k][0] - part @ whole / (whole @ whole)) < 1e-8
+    standard = body_shares(lace.solve(system).potential(), frames)
+    assert abs(sum(share for share, _ in standard.values()) - 1.0) < 1e-10
+    assert body_shares(potential, []) is None
+
+
 def test_shares_need_energies(system):
     bare = system.select(lambda key: key.kind in ("forces", "virial"))
     with pytest.raises(LacemakerError, match="need energies"):
@@ -122,7 +145,6 @@ def test_crystals_of_two_atoms_are_no_dimers(frames):
 def test_bundled_curves_are_read():
     pairs = bundled_pairs()
     assert ("C", "C") in pairs
-    assert ("Si", "Si") in pairs
     assert bundled_curve("Xe", "Si") is None
     carbon = bundled_references([("C", "C")])["C", "C"]
     assert (np.diff(carbon.r) > 0).all()
@@ -163,7 +185,9 @@ def test_the_report_of_a_fit(report):
     assert len(report.observables) == 4 * 8
     table = json.loads(json.dumps(report.to_dict(), allow_nan=False))
     assert table["fits"][2]["pairs"]["Si–Si"]["depth_eV"] < 0
+    assert set(table["fits"][2]["energy_by_bodies"]) == {"2", "3", "4"}
     text = str(report)
+    assert "shares of 2, 3, … bodies" in text
     assert "beyond 4 bodies vanish" in text
     levels = [level for level, _ in report.advice]
     assert levels == sorted(levels, key=["bad", "warn", "good"].index)

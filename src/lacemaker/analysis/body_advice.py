@@ -17,6 +17,7 @@ __all__ = ["body_advice", "body_text"]
 FAR = 5.0  # standard deviations: a reference further off contradicts the model, not the noise
 NEAR_CORE = 0.75  # of the bond length
 DRIFTS = 0.1  # eV: pair interactions that change more from one body order to the next have not converged
+CANCELS = 1.5  # share of the energy beyond which parts of opposite sign are large
 CLOSE = 0.1  # eV: agreement with a reference
 _ORDER = {"bad": 0, "warn": 1, "good": 2}
 
@@ -144,13 +145,13 @@ def _convergence(report: BodyOrderReport) -> Iterator[tuple[str, str]]:
                 "good",
                 f"{name}: V_2 changes by {drift:.3f} eV (RMS) from {last.bodies} to {highest.bodies} bodies.",
             )
-    shares = highest.shares
-    if report.basis == "standard" and max(abs(share) for share, _ in shares.values()) > 1.5:
+    shares = highest.body_shares
+    if shares is not None and max(abs(share) for share, _ in shares.values()) > CANCELS:
+        listed = ", ".join(f"{n} bodies {100 * share:.0f} %" for n, (share, _) in shares.items())
         yield (
             "warn",
-            "Orders of the standard basis cancel: shares of the energy beyond 100 % of opposite sign. They "
-            "are no body orders, for every function of order 2 and more is non-zero on a dimer. Use a "
-            "purified basis (lace bodies --purified) to read shares.",
+            f"Energies of different numbers of bodies cancel: {listed}. Large parts of opposite sign are "
+            "fitted together; none of them means much alone.",
         )
 
 
@@ -208,14 +209,15 @@ def pair_rows(report: BodyOrderReport) -> tuple[list[str], list[list[str]]]:
 def fit_rows(report: BodyOrderReport) -> tuple[list[str], list[list[str]]]:
     """Header and rows of the table of refits, one row per body order and pair."""
     header = ["bodies", "functions", "E meV/atom", "F eV/Å", "val. E", "val. F", "condition"]
-    header += ["shares of order 1, 2, …", "pair", "depth eV", "r_e Å", "RMSE eV", "drift eV"]
+    header += [share_title(report), "pair", "depth eV", "r_e Å", "RMSE eV", "drift eV"]
     rows = []
     for body in report.fits:
         train = body.fit.rmse.get("train", {}).get("total", {})
         held = body.fit.rmse.get("validation", {}).get("total", {})
         errors = [_number(1e3 * t["energy"] if "energy" in t else None, 2) for t in (train, held)]
         forces = [_number(t.get("forces"), 3) for t in (train, held)]
-        shares = " ".join(f"{100 * share:.0f} %" for share, _ in body.shares.values())
+        split = body.shares if body.body_shares is None else body.body_shares
+        shares = " ".join(f"{100 * share:.0f} %" for share, _ in split.values())
         own = [str(body.bodies), str(len(body.fit.coefficients)), errors[0], forces[0], errors[1], forces[1]]
         own += [f"{body.fit.condition:.1e}", shares]
         for k, (name, s) in enumerate(body.sanity.items()):
@@ -223,6 +225,12 @@ def fit_rows(report: BodyOrderReport) -> tuple[list[str], list[list[str]]]:
             pair += [_number(body.reference_rmse.get(name), 3), _number(body.drift.get(name), 3)]
             rows.append([*(own if k == 0 else [""] * len(own)), *pair])
     return header, rows
+
+
+def share_title(report: BodyOrderReport) -> str:
+    """What the shares of the table are shares of."""
+    pure = all(body.body_shares is not None for body in report.fits)
+    return "shares of 2, 3, … bodies" if pure else "shares of order 1, 2, … (not bodies)"
 
 
 def _pair_table(report: BodyOrderReport) -> list[str]:

@@ -47,6 +47,7 @@ __all__ = ["BodyOrderReport", "PairFinding", "TripleFinding", "body_order_report
 
 DEFAULT_CUTOFF = 6.0  # Å, for calculators that do not tell theirs
 MOST_TRIPLES = 6
+MOST_SPLIT = 60  # structures over which energies are split by number of bodies
 FINE_ANGLES = np.arange(50.0, 181.0, 5.0)  # degrees
 TRIPLE_LEGS = (1.0, 1.25)  # of the bond length: the angle curves with a band
 CALCULATOR_START = 0.5  # of the bond length: how near atoms of a foreign calculator come
@@ -281,7 +282,8 @@ def body_order_report(
     steps.next()
     fits: tuple[BodyFit, ...] = ()
     if system is not None:
-        fits = body_order_fits(system, reference=known.first, **dict(refits or {}))
+        chosen_frames = _some_matter(frames)
+        fits = body_order_fits(system, reference=known.first, frames=chosen_frames, **dict(refits or {}))
         steps.next()
     return BodyOrderReport(
         elements=subject.elements,
@@ -402,6 +404,12 @@ class _References:
         """The reference that counts most, as the refits take it."""
         known = self.of(a, b)
         return (known[0].r, known[0].energy) if known else None
+
+
+def _some_matter(frames: Sequence[Any]) -> list[Any]:
+    """At most some dozens of structures of two atoms and more, evenly through the set."""
+    listed = [frame for frame in frames if len(frame.numbers) > 1]
+    return listed[:: max(1, len(listed) // MOST_SPLIT)][:MOST_SPLIT]
 
 
 def _words(item: Any) -> str:

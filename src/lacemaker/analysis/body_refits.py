@@ -11,12 +11,13 @@ import numpy as np
 
 from lacemaker.analysis.body_expansion import pair_curves
 from lacemaker.analysis.diatomics import PairSanity, pair_sanity
-from lacemaker.errors import LacemakerError
+from lacemaker.errors import BasisError, LacemakerError
 
 if TYPE_CHECKING:
     from lacemaker.analysis.dimers import DimerCurve
     from lacemaker.potential import Potential
     from lacemaker.regression import Fit, TriangularSystem
+    from lacemaker.structures import Frame
 
 __all__ = ["BodyFit", "body_order_fits", "distance_grid", "energy_shares"]
 
@@ -43,6 +44,9 @@ class BodyFit:
     shares : mapping of correlation order to (share, RMS in eV/atom)
         Contribution of each order to the predicted interaction energies of the training structures; shares
         are signed and add up to 1.
+    body_shares : mapping of number of bodies to (share, RMS in eV/atom), or None
+        The same for the sums over distinct neighbours, exact whatever the basis of the fit; None where the
+        potential cannot be split, or no structures were given.
     reference_rmse : mapping of pair name to float
         eV, from 0.75 bond lengths to the cutoff; where a reference was given.
     drift : mapping of pair name to float
@@ -56,6 +60,7 @@ class BodyFit:
     sanity: Mapping[str, PairSanity]
     shares: Mapping[int, tuple[float, float]]
     reference_rmse: Mapping[str, float]
+    body_shares: Mapping[int, tuple[float, float]] | None = None
     drift: dict[str, float] = field(default_factory=dict)
 
     def to_dict(self) -> dict[str, Any]:
@@ -80,6 +85,12 @@ class BodyFit:
                 str(order): {"share": share, "rms_eV_per_atom": rms}
                 for order, (share, rms) in self.shares.items()
             },
+            "energy_by_bodies": None
+            if self.body_shares is None
+            else {
+                str(n): {"share": share, "rms_eV_per_atom": rms}
+                for n, (share, rms) in self.body_shares.items()
+            },
         }
 
 
@@ -89,6 +100,7 @@ def body_order_fits(
     bodies: Sequence[int] | None = None,
     reference: Reference | None = None,
     pairs: Sequence[tuple[str, str]] | None = None,
+    frames: Sequence[Frame] = (),
     advance: Callable[[int, int], None] | None = None,
     **options: Any,
 ) -> tuple[BodyFit, ...]:
@@ -104,6 +116,8 @@ def body_order_fits(
         Maps a pair of symbols to (distances in Å, V_2 in eV), or None.
     pairs : sequence of (symbol, symbol), optional
         Default: all.
+    frames : sequence of Frame, optional
+        Structures over which the energy is split by number of bodies; some dozens are enough.
     **options
         Passed to :func:`lacemaker.solve`: solver, prior, e0, weights, validation.
 
@@ -129,7 +143,7 @@ def body_order_fits(
         restricted = low.restrict(system)
         fit = solve(restricted, validation=validation, **options)
         fit = fit if hasattr(fit, "coefficients") else fit.select().fit  # type: ignore[attr-defined]
-        found.append(_body_fit(k, fit, restricted, wanted, reference))
+        found.append(_body_fit(k, fit, restricted, wanted, reference, frames))
         if advance is not None:
             advance(done, len(chosen))
     for this, following in pairwise(found):
@@ -146,6 +160,7 @@ def _body_fit(
     system: TriangularSystem,
     pairs: Iterable[tuple[str, str]],
     reference: Reference | None,
+    frames: Sequence[Frame],
 ) -> BodyFit:
     from lacemaker.analysis.predictions import nearest_neighbour_distance
 
@@ -171,6 +186,7 @@ def _body_fit(
         sanity={curve.name: pair_sanity(curve) for curve in curves},
         shares=energy_shares(system, fit),
         reference_rmse=rmse,
+        body_shares=body_shares(potential, frames),
     )
 
 
@@ -219,9 +235,37 @@ def energy_shares(system: TriangularSystem, fit: Fit) -> dict[int, tuple[float, 
         int(order): rows[:, orders == order] @ fit.coefficients[orders == order]
         for order in np.unique(orders)
     }
+    return _shares(parts, float(sum(g.square_sum for g in groups)))
+
+
+def body_shares(potential: Potential, frames: Sequence[Frame]) -> dict[int, tuple[float, float]] | None:
+    """Share and RMS (eV/atom) of two, three, … bodies in the interaction energies of some structures.
+
+    Whatever the basis of the fit, the potential is rewritten in purified functions first (exact, see
+    :func:`lacemaker.analysis.body_parts.order_parts`), so that the parts are sums over distinct neighbours.
+    None where that is impossible or there are no structures.
+    """
+    from lacemaker.analysis.body_parts import order_parts
+
+    if not len(frames):
+        return None
+    try:
+        parts = order_parts(potential)
+    except BasisError:
+        return None
+    sizes = np.array([len(frame.numbers) for frame in frames])
+    energies = {
+        int(bodies): np.array([p.energy for p in part.predict_many(frames, n_threads=1, forces=False)])
+        / sizes
+        for bodies, part in parts.items()
+        if int(bodies) > 1
+    }
+    return _shares(energies, float(len(frames)))
+
+
+def _shares(parts: Mapping[int, np.ndarray], count: float) -> dict[int, tuple[float, float]]:
     whole = np.sum(list(parts.values()), axis=0)
     square = float(whole @ whole) or 1.0
-    count = float(sum(g.square_sum for g in groups))
     return {
         order: (float(part @ whole) / square, float(np.linalg.norm(part) / np.sqrt(count)))
         for order, part in parts.items()

@@ -82,7 +82,7 @@ def compute_dimer(
     a, b : str
         Chemical symbols.
     r : (n,) array, optional
-        Distances, Å; :func:`default_distances`.
+        Distances, Å, in the order of computing; :func:`default_distances`.
     functional, basis : str
         As PySCF names them.
     grid_level : int
@@ -136,6 +136,9 @@ def compute_dimer(
         if progress is not None:
             line = ", ".join(f"{name} {table[name][-1]}" for name in states)
             progress(f"{a}-{b} {distance:.3f} Å: {line}  ({time.time() - begun:.0f} s)")
+    order = np.argsort(distances)
+    distances = distances[order]
+    table, spins = ({name: [v[k] for k in order] for name, v in rows.items()} for rows in (table, spins))
     envelope = _envelope(distances, table)
     return {
         "format": 1,

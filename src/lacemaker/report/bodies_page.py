@@ -184,14 +184,18 @@ def _fit_section(report: BodyOrderReport) -> Section:
             chart.points(reference.r, reference.energy, series=k + 1, label=reference.source, radius=2.6)
         figures.append(Figure(f"V₂ by body order of the model, {name}", chart.render()))
     header, rows = fit_rows(report)
-    which = report.basis or "standard"
+    pure = all(body.body_shares is not None for body in report.fits)
+    shares = (
+        "share of two, three, … bodies in the fitted energies: sums over distinct neighbours, exact."
+        if pure
+        else "contribution of each correlation order to the fitted energies; in a basis with "
+        "self-interactions orders are not bodies."
+    )
     return Section(
         "orders",
         "Body order by body order",
         "One refit per largest body order K from the same assembled rows. Drift: root mean square of "
-        "V₂ of K minus that of K + 1, from 0.75 bond lengths on. Shares: contribution of each correlation "
-        f"order to the fitted energies, here in the {which} basis"
-        + (", where orders are not bodies." if which == "standard" else "."),
+        "V₂ of K minus that of K + 1, from 0.75 bond lengths on. Shares: " + shares,
         [
             FigureRow(figures),
             Table(
