@@ -58,7 +58,7 @@ def solver_table(system: TriangularSystem) -> None:
     print(f"{'solver':24s} {'functions':>9s} {'CPU s':>7s} {'validation F':>12s} {'peak MiB':>9s}")
     for table in SOLVERS:
         begin = time.process_time()
-        found = lace.solve(system, solver=parse_solver(table), e0="zero", validation=0)
+        found = lace.solve(system, solver=parse_solver(table), prior="algebraic", e0="zero", validation=0)
         seconds = time.process_time() - begin
         fits = [found] if isinstance(found, lace.regression.Fit) else [model.fit for model in found]
         name = " ".join(str(value) for key, value in table.items() if key != "sizes")

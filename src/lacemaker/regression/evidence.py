@@ -138,23 +138,23 @@ class _Reference:
         self._log_det = 2.0 * float(np.sum(np.log(np.abs(np.diagonal(factor)))))
         self._remembered: dict[bytes, tuple[float, Matrix]] = {}
         self._squares = np.empty(len(components))
-        grams: list[Matrix] = []  # upper triangles of T⁻ᵀ w AᵀA T⁻¹
+        self._grams: list[Matrix] = []  # upper triangles of T⁻ᵀ w AᵀA T⁻¹
         self._slopes: list[Matrix] = []
-        heights = [len(component.factor.array) for component in components]
-        last = int(np.argmax(heights))
+        rest, slope_left = np.asfortranarray(np.eye(len(factor))), np.zeros(len(factor))
+        tallest = int(np.argmax([len(component.factor.array) for component in components]))
         for i, (component, weight) in enumerate(zip(components, self.log_weights, strict=True)):
             rows = np.exp(0.5 * weight) * component.factor.array
             residual = rows[:, -1] - rows[:, :-1] @ origin
             self._squares[i] = residual @ residual
-            whitened = np.zeros((0, 0)) if i == last else blas.dtrsm(1.0, factor, rows[:, :-1].T, trans_a=1)
-            gram = whitened if i == last else blas.dsyrk(1.0, whitened)
-            slope = np.zeros(0) if i == last else whitened @ residual
-            grams.append(gram)
-            self._slopes.append(slope)
-        others = [i for i in range(len(components)) if i != last]
-        grams[last] = np.asfortranarray(np.eye(len(factor)) - sum(grams[i] for i in others))
-        self._slopes[last] = -np.sum([self._slopes[i] for i in others], axis=0)  # the origin is the minimum
-        self._grams = grams
+            if i == tallest:
+                self._grams.append(rest)
+                self._slopes.append(slope_left)
+                continue
+            whitened = blas.dtrsm(1.0, factor, rows[:, :-1].T, trans_a=1)
+            self._grams.append(blas.dsyrk(1.0, whitened))
+            self._slopes.append(whitened @ residual)
+            rest -= self._grams[-1]
+            slope_left -= self._slopes[-1]  # the origin is the minimum: slopes sum to nothing
 
     def evaluate(self, log_weights: Matrix) -> tuple[float, Matrix]:
         """-2 log p (without N log 2π) and its gradient by log w; remembered."""
