@@ -77,8 +77,8 @@ class _Pair:
 class _Centre:
     """Products around one kind of centre.
 
-    ``many`` holds keys (T, rank, 4) and weights (T, n_densities) of each rank above one, ``single`` (n_elements,
-    K, n_densities) the weights of the g_k of each neighbour.
+    ``many`` holds keys (T, rank, 4) and weights (T, n_densities) of each rank above one, ``single``
+    (n_elements, K, n_densities) the weights of the g_k of each neighbour.
     """
 
     def __init__(self, model: YaceModel, species: int) -> None:
