@@ -12,7 +12,8 @@ compile() {
         -fsanitize=address,undefined -fno-sanitize-recover=all -I"$root/cpp" "$@" -pthread
 }
 compile -c "$root/cpp/kernels/evaluate_baseline.cpp" -o "$folder/evaluate_baseline.o"
-for name in evaluator program threads; do
-    compile "$root/cpp/tests/test_$name.cpp" "$folder/evaluate_baseline.o" -o "$folder/test_$name"
+compile -c "$root/cpp/kernels/tabulated_baseline.cpp" -o "$folder/tabulated_baseline.o"
+for name in evaluator program tabulated threads; do
+    compile "$root/cpp/tests/test_$name.cpp" "$folder"/*_baseline.o -o "$folder/test_$name"
     "$folder/test_$name"
 done
