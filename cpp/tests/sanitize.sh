@@ -11,11 +11,10 @@ compile() {
     ${CXX:-c++} -std=c++17 -O1 -g1 -Wall -Wextra -Wno-psabi -ffp-contract=fast -fno-math-errno \
         -fsanitize=address,undefined -fno-sanitize-recover=all -I"$root/cpp" "$@" -pthread
 }
-for family in evaluate rates; do
+for family in evaluate rates tabulated; do
     compile -c "$root/cpp/kernels/${family}_baseline.cpp" -o "$folder/${family}_baseline.o"
 done
-for name in evaluator hessian program threads; do
-    compile "$root/cpp/tests/test_$name.cpp" "$folder/evaluate_baseline.o" "$folder/rates_baseline.o" \
-        -o "$folder/test_$name"
+for name in evaluator hessian program tabulated threads; do
+    compile "$root/cpp/tests/test_$name.cpp" "$folder"/*_baseline.o -o "$folder/test_$name"
     "$folder/test_$name"
 done

@@ -74,31 +74,31 @@ class _Pair:
     spline: Spline
 
 
-@dataclass(frozen=True, eq=False)
 class _Centre:
-    """Real products around one kind of centre: lists of keys (T, rank, 4) and weights (T, n_densities)."""
+    """Products around one kind of centre.
 
-    model: YaceModel
-    species: int
+    ``many`` holds keys (T, rank, 4) and weights (T, n_densities) of each rank above one, ``single``
+    (n_elements, K, n_densities) the weights of the g_k of each neighbour.
+    """
 
-    def __post_init__(self) -> None:
-        embedding, n = self.model.embeddings[self.species], _n_densities(self.model)
-
-        def folded(weights: np.ndarray) -> np.ndarray:
-            own = (weights @ embedding.weights)[:, None] if embedding.linear else weights
-            return np.pad(own, ((0, 0), (0, n - own.shape[1])))
-
-        many, single = [], np.zeros((len(self.model.elements), 0, n))
-        for terms in self.model.terms[self.species]:
+    def __init__(self, model: YaceModel, species: int) -> None:
+        self.model, self.species, n = model, species, _n_densities(model)
+        self.many: list[tuple[np.ndarray, np.ndarray]] = []
+        size = max(bond.n_functions for bond in model.bonds.values())
+        self.single = np.zeros((len(model.elements), size, n))
+        for terms in model.terms[species]:
+            weights = self._folded(terms.weights)
             if terms.rank > 1:
-                many.append(real_products(terms.factors, folded(terms.weights)))
+                self.many.append(real_products(terms.factors, weights))
             else:
-                size = max(b.n_functions for b in self.model.bonds.values())
-                single = np.zeros((len(self.model.elements), size, n))
                 mu, k = terms.factors[:, 0, 0], terms.factors[:, 0, 1] - 1
-                np.add.at(single, (mu, k), folded(terms.weights))
-        object.__setattr__(self, "many", many)
-        object.__setattr__(self, "single", single)
+                np.add.at(self.single, (mu, k), weights)
+
+    def _folded(self, weights: np.ndarray) -> np.ndarray:
+        """Weights (T, n_densities): a linear embedding needs one density."""
+        embedding, n = self.model.embeddings[self.species], _n_densities(self.model)
+        own = (weights @ embedding.weights)[:, None] if embedding.linear else weights
+        return np.pad(own, ((0, 0), (0, n - own.shape[1])))
 
     def channels(self, other: int) -> np.ndarray:
         """(n, 3) distinct (n, l, m) of one kind of neighbour."""
@@ -109,9 +109,7 @@ class _Centre:
     def pair(self, other: int) -> _Pair:
         bond, n = self.model.bonds[self.species, other], _n_densities(self.model)
         n_of_l, shared, matrix = _many_body(bond, self.channels(other))
-        singles = np.zeros((n, bond.n_functions))
-        width = min(self.single.shape[1], bond.n_functions)
-        singles[:, :width] = self.single[other, :width].T
+        singles = self.single[other, : bond.n_functions].T
         has_core = bond.core_strength != 0 or bond.inner_kind == "zbl"
         head = max(n_of_l) if shared else n_of_l[0]
         matrix = np.concatenate([matrix[:head], singles, matrix[head:]])
