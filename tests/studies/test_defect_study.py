@@ -3,6 +3,7 @@
 import json
 import warnings
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -186,3 +187,20 @@ def test_the_command_writes_page_and_tables(result, folder, tmp_path, capsys):
 def test_mistakes_are_named(change, words, tmp_path):
     with pytest.raises(ConfigError, match=words):
         study_defects({**SETTINGS, **change, "output": str(tmp_path)})
+
+
+def test_the_force_free_vacancy_of_stillinger_weber_is_called_out(result, tmp_path):
+    """The trap: its relaxation error is zero for the wrong reason."""
+    from lacemaker.studies.defects import defect_cell
+    from lacemaker.studies.equilibria import load_equilibrium, relax_reference
+    from lacemaker.studies.references import make_reference
+    from lacemaker.studies.run import _describe
+
+    reference = make_reference("stillinger-weber")
+    cell = defect_cell("vacancy", result.crystal, 2)
+    path = relax_reference(cell, reference, folder=tmp_path, with_hessian=False)
+    facts = _describe(load_equilibrium(path), reference, result.crystal)
+    assert facts["force_free"]
+    assert facts["formation_energy_eV"] == pytest.approx(4.3366, abs=1e-4)  # four broken bonds
+    (warning, *_) = judge_study(replace(result, defects={"vacancy": facts}))
+    assert "does not relax this defect at all" in warning.text

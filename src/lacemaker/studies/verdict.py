@@ -85,7 +85,7 @@ def _of_row(row: Mapping[str, Any], result: StudyResult) -> Judgement:
     which = dominant(terms)
     if not row["converged"]:
         text = f"no equilibrium near the reference's ({row['outcome']}). To do: "
-        missing = "add forces" if not Observations.parse(row["observations"]).forces else _advice(which, row)
+        missing = _advice(which, row)
         return Judgement("bad", f"{_name(row)}: {text}{missing}.")
     level = "good" if max(terms) < 5e-3 and terms.stress < BIG_STRESS else "warn"
     level = "bad" if max(terms) > 0.1 else level
@@ -96,6 +96,8 @@ def _of_row(row: Mapping[str, Any], result: StudyResult) -> Judgement:
 def _advice(which: str, row: Mapping[str, Any]) -> str:
     """What to add, if it is not there already."""
     seen = Observations.parse(row["observations"])
+    if not seen.forces:
+        return "add forces"
     if which == "far field" and seen.virial and seen.force_constants:
         return "larger training cells, a higher degree, or more weight on virials and force constants"
     if which == "far field" and seen.virial:
@@ -162,6 +164,8 @@ def _knobs(result: StudyResult, rows: Sequence[Mapping[str, Any]]) -> list[Judge
 def _slopes(slopes: Mapping[str, Mapping[str, Any]], where: str) -> list[Judgement]:
     found = []
     for name, slope in slopes["degree"].items():
+        if not slope.half_width < WIDE:
+            continue
         found.append(
             Judgement("good", f"{name}{where}: geometry error ∝ (ε^F)^({slope}) as the degree rises"
                       + (": limited by the accuracy of the fit." if slope.slope > 0.7 else
