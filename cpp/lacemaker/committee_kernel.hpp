@@ -157,10 +157,10 @@ LACEMAKER_NOINLINE void collect_members(const CommitteeView<Lane<V>>& committee,
                                         CommitteeWorkspace<V>& w, CommitteeJob& job) {
     const std::size_t row_stride = 3 * (std::size_t(job.atoms.n_atoms) + 1);
     for (int c = 0; c < committee.n_members; ++c) {
-        double* forces = job.forces + c * row_stride;
+        double *forces = job.forces + c * row_stride, *energies = job.energies + c * (row_stride / 3);
         for (int k = 0; k < n; ++k) {
             const double energy = double(w.energy[c][k]);
-            job.energies[c] += energy + committee.members[c].e0[centre];
+            energies[sites[k]] = energy + committee.members[c].e0[centre];
             if (!(__builtin_fabs(energy) < __builtin_inf())) job.status = {EvaluateStatus::not_finite, sites[k], -1, 0};
             for (int axis = 0; axis < 3; ++axis) forces[3 * std::size_t(sites[k]) + axis] += w.own[3 * c + axis][k];
         }

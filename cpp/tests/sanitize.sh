@@ -11,8 +11,14 @@ compile() {
     ${CXX:-c++} -std=c++17 -O1 -g1 -Wall -Wextra -Wno-psabi -ffp-contract=fast -fno-math-errno \
         -fsanitize=address,undefined -fno-sanitize-recover=all -I"$root/cpp" "$@" -pthread
 }
-compile -c "$root/cpp/kernels/evaluate_baseline.cpp" -o "$folder/evaluate_baseline.o"
+for family in evaluate committee grade; do
+    compile -c "$root/cpp/kernels/${family}_baseline.cpp" -o "$folder/${family}_baseline.o"
+done
 for name in evaluator program threads; do
     compile "$root/cpp/tests/test_$name.cpp" "$folder/evaluate_baseline.o" -o "$folder/test_$name"
     "$folder/test_$name"
+done
+compile "$root/cpp/tests/fuzz_lace_file.cpp" "$folder"/*_baseline.o -o "$folder/fuzz_lace_file"
+for file in "$root"/tests/potential/released/*.lace; do
+    "$folder/fuzz_lace_file" "$file" 2000
 done

@@ -12,7 +12,7 @@ Shapeev, Comput. Mater. Sci. 140, 171 (2017); Lysogorskiy, Bochkarev, Mrovec and
 043801 (2023). The grade of a linear potential needs no posterior: it judges positions, not labels.
 
 Where the training environments do not span all functions (fewer environments than functions, or functions
-that depend on each other), virtual environments of 1e-6 of each function's spread complete the set: what
+that depend on each other), virtual environments of 1e-5 of each function's spread complete the set: what
 leaves the span of the training data gets a large grade, and the rank says how much of the space was seen.
 
 ========================== ==== ============ ===========================================================
@@ -35,6 +35,7 @@ from lacemaker.errors import EvaluationError
 from lacemaker.potential.messages import problem
 from lacemaker.uncertainty.functions import PREFIX, attach_functions, functions_in_use, stored_functions
 from lacemaker.uncertainty.maxvol import MaxVol
+from lacemaker.uncertainty.storage import has_extrapolation_grade
 
 if TYPE_CHECKING:
     from lacemaker.potential import Potential
@@ -45,7 +46,6 @@ __all__ = [
     "ActiveSet",
     "ExtrapolationGrade",
     "attach_extrapolation_grade",
-    "has_extrapolation_grade",
     "site_functions",
     "stored_active_sets",
 ]
@@ -289,11 +289,6 @@ class ExtrapolationGrade:
         species, positions, cell, pbc = self._evaluator.prepare(structure)
         neighbours = self._evaluator.neighbours(positions, cell, pbc)
         return self.grades(species, positions, cell, neighbours, n_threads=n_threads)
-
-
-def has_extrapolation_grade(potential: Potential) -> bool:
-    """Whether a potential carries active sets."""
-    return _INVERSE in potential.extras
 
 
 def stored_active_sets(potential: Potential) -> tuple[ActiveSet, ...]:

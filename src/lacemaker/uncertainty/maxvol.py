@@ -13,7 +13,7 @@ import numpy as np
 
 __all__ = ["MaxVol"]
 
-FLOOR = 1e-6  # of a column's root mean square: smaller variations do not count as seen
+FLOOR = 1e-5  # of a column's root mean square: smaller variations do not count as seen
 _MOST_SWAPS = 20  # per row of the active set and sweep
 
 

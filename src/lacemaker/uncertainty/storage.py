@@ -16,6 +16,7 @@ import numpy as np
 
 from lacemaker.errors import EvaluationError
 from lacemaker.potential.messages import problem
+from lacemaker.uncertainty.functions import attach_functions
 
 if TYPE_CHECKING:
     from lacemaker.potential import Potential
@@ -39,12 +40,14 @@ def attach_committee(
 ) -> Potential:
     """The potential with `size` posterior samples, from which its calculator makes standard deviations.
 
+    With them travels the table of its functions, from which LAMMPS makes the members' weights.
+
     The standard deviation of a standard deviation from k samples is 1/√(2k) of it: 25 % for 8.
     """
     samples = posterior.samples(size, seed) - posterior.mean
     n_one = posterior.n_one_body
     e0 = samples[:, :n_one] if n_one else np.zeros((size, len(potential.elements)))
-    return potential.with_extras(**{_COEFFICIENTS: samples[:, n_one:], _E0: e0})
+    return attach_functions(potential.with_extras(**{_COEFFICIENTS: samples[:, n_one:], _E0: e0}))
 
 
 def attach_posterior(potential: Potential, posterior: Posterior) -> Potential:
@@ -104,6 +107,11 @@ def stored_posterior(potential: Potential) -> Posterior:
 def has_committee(potential: Potential) -> bool:
     """Whether a potential carries posterior samples."""
     return _COEFFICIENTS in potential.extras and _E0 in potential.extras
+
+
+def has_extrapolation_grade(potential: Potential) -> bool:
+    """Whether a potential carries active sets for extrapolation grades."""
+    return "grade.inverse" in potential.extras
 
 
 def _wrong_shape(shape: tuple[int, ...]) -> EvaluationError:
