@@ -15,7 +15,6 @@ from collections.abc import Callable
 
 import numpy as np
 from ase.build import bulk
-from zuo2020 import DEGREES, published_basis
 
 import lacemaker as lace
 from common import header
@@ -23,6 +22,7 @@ from lacemaker.uncertainty import Committee
 from lacemaker.uncertainty.extrapolation import ExtrapolationGrade
 from lacemaker.uncertainty.functions import attach_functions
 from lacemaker.uncertainty.storage import Deviations
+from zuo2020 import DEGREES, published_basis
 
 
 def potential_of(model: str) -> lace.Potential:

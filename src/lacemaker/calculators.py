@@ -97,10 +97,11 @@ class Calculator(AseCalculator):
     be pickled and copied; ``results`` depend on the atoms alone, to rounding.
 
     A potential that carries posterior samples (:func:`lacemaker.uncertainty.attach_committee`) also has
-    ``energy_std``, ``forces_std`` (n_atoms, 3) and ``stress_std``, and per atom ``energies_std`` (n_atoms,) eV of
-    the site energies and ``forces_std_norm`` (n_atoms,) eV/Å, the norm of each atom's ``forces_std``. One that
-    carries active sets (:func:`lacemaker.uncertainty.attach_extrapolation_grade`) has ``extrapolation_grade``
-    (n_atoms,). They are evaluated only when asked for: ``calc.get_property("forces_std", atoms)``.
+    ``energy_std``, ``forces_std`` (n_atoms, 3) and ``stress_std``, and per atom ``energies_std`` (n_atoms,)
+    eV of the site energies and ``forces_std_norm`` (n_atoms,) eV/Å, the norm of each atom's ``forces_std``. One
+    that carries active sets (:func:`lacemaker.uncertainty.attach_extrapolation_grade`) has
+    ``extrapolation_grade`` (n_atoms,). They are evaluated only when asked for:
+    ``calc.get_property("forces_std", atoms)``.
 
     Parameters
     ----------
@@ -220,7 +221,7 @@ class Calculator(AseCalculator):
     ) -> dict[str, Any]:
         """Standard deviations under their names; the committee is compiled on first use."""
         if self._committee is None:
-            from lacemaker.uncertainty import Committee, ExtrapolationGrade
+            from lacemaker.uncertainty import Committee
 
             self._committee = Committee(self.potential, isa=self.parameters["isa"])
         threads = self._threads(len(species))

@@ -22,8 +22,8 @@ _TOTAL = "total"
 def summary(potential: Potential, *, measure_speed: bool = False) -> dict[str, Any]:
     """The facts of `describe` as plain data.
 
-    Keys: elements, cutoff_A, e0_eV, functions (total, nonzero, by_element), program, file_bytes, metadata;
-    also speed if `measure_speed`.
+    Keys: elements, cutoff_A, e0_eV, functions (total, nonzero, by_element), program, uncertainty, file_bytes,
+    metadata; also speed if `measure_speed`.
     """
     counts: dict[str, dict[str, int]] = {symbol: {} for symbol in potential.elements}
     for (centre, label), count in sorted(potential.columns.counts().items()):
@@ -39,6 +39,7 @@ def summary(potential: Potential, *, measure_speed: bool = False) -> dict[str, A
             "by_element": counts,
         },
         "program": {"a_functions": len(arrays["a_spec"]), "products": len(arrays["term_weight"])},
+        "uncertainty": _uncertainty(potential),
         "file_bytes": len(potential.to_bytes()),
         "metadata": json.loads(json.dumps(dict(potential.metadata))),
     }
@@ -75,6 +76,7 @@ def _rows(facts: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
         yield f"  {symbol}", ", ".join(orders + pair) or "none"
     yield "program", f"{facts['program']['a_functions']} A functions, {facts['program']['products']} products"
     yield "E0", ", ".join(f"{symbol} {value:.6g} eV" for symbol, value in facts["e0_eV"].items())
+    yield "uncertainty", facts["uncertainty"] or "none stored"
     for part, table in _tables(metadata.get("errors")):
         yield f"{part} MAE", table
     for key in ("data", "fit"):
@@ -85,6 +87,18 @@ def _rows(facts: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
             yield key, str(metadata.get(key) or "not stated")
     yield "versions", _inline(metadata.get("versions", {}))
     yield "file size", f"{facts['file_bytes'] / 1024:.1f} kB"
+
+
+def _uncertainty(potential: Potential) -> str:
+    """What the file holds for standard deviations and extrapolation grades; see `lacemaker.uncertainty`."""
+    extras, found = potential.extras, []
+    if "committee.coefficients" in extras:
+        found.append(f"committee of {len(extras['committee.coefficients'])}")
+    if "posterior.factor" in extras:
+        found.append("posterior")
+    if "grade.inverse" in extras:
+        found.append("extrapolation grade")
+    return ", ".join(found)
 
 
 def _tables(errors: Any) -> Iterator[tuple[str, str]]:

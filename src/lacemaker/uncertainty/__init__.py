@@ -1,4 +1,4 @@
-"""How far to trust a prediction: committees, exact variances, extrapolation grades; whether they are honest."""
+"""How far to trust a prediction: committees, exact variances, extrapolation grades; are they honest?."""
 
 from typing import Any
 

@@ -44,8 +44,10 @@ if TYPE_CHECKING:
 
 __all__ = [
     "ActiveSet",
+    "Cost",
     "ExtrapolationGrade",
     "attach_extrapolation_grade",
+    "cost",
     "site_functions",
     "stored_active_sets",
 ]
@@ -85,7 +87,7 @@ class ActiveSet:
     def __str__(self) -> str:
         text = f"{self.element}: {self.rank} active environments for {len(self.columns)} functions"
         missing = len(self.columns) - self.rank
-        return text + (f", {missing} directions never seen" if missing else "")
+        return text + (f"; {missing} combinations of functions hardly vary in the data" if missing else "")
 
 
 def attach_extrapolation_grade(
@@ -98,9 +100,9 @@ def attach_extrapolation_grade(
 ) -> Potential:
     """The potential with the active sets from which its calculator and LAMMPS make extrapolation grades.
 
-    The functions of all environments are made anew in each sweep (a few µs per atom) and never kept: memory is
-    O(n²) for n functions per species, time about n² per environment and sweep. The result depends on the order
-    of the frames only.
+    The functions of all environments are made anew in each sweep (a few µs per atom) and never kept: memory
+    is O(n²) for n functions per species, time about n² per environment and sweep. Equal frames in equal order
+    give equal sets.
 
     Parameters
     ----------
@@ -143,12 +145,36 @@ def attach_extrapolation_grade(
     )
 
 
+@dataclass(frozen=True)
+class Cost:
+    """What active sets will cost."""
+
+    megabytes: float
+    seconds: float  # rough, one core
+
+    @property
+    def cheap(self) -> bool:
+        """Whether a fit makes them unasked."""
+        return self.megabytes <= 8.0 and self.seconds <= 10.0
+
+    def __str__(self) -> str:
+        return f"about {self.seconds:.0f} s and {self.megabytes:.1f} MB"
+
+
+def cost(potential: Potential, frames: Frames) -> Cost:
+    """File size and time of `attach_extrapolation_grade`, from sizes: some ten sweeps of n² per atom."""
+    first, _ = _active_columns(potential)
+    n = np.diff(first).astype(float)
+    species = potential.evaluator().species(np.concatenate([frame.numbers for frame in frames]))
+    environments = np.bincount(species, minlength=len(n))
+    flops = 10 * 2 * float(environments @ n**2)
+    return Cost(8e-6 * float(n @ n), flops / 2e10)
+
+
 def _active_columns(potential: Potential) -> tuple[np.ndarray, np.ndarray]:
     """Functions with a coefficient, by species."""
     active = potential.coefficients != 0.0
-    parts = [
-        np.flatnonzero(active & (potential.columns.centre == s)) for s in range(len(potential.elements))
-    ]
+    parts = [np.flatnonzero(active & (potential.columns.centre == s)) for s in range(len(potential.elements))]
     first = np.concatenate([[0], np.cumsum([len(part) for part in parts])])
     return first.astype(np.int32), np.concatenate(parts).astype(np.int32)
 

@@ -1,8 +1,8 @@
 """The basis functions themselves in a ``.lace`` file, for what needs more than their contracted sum.
 
-A potential stores one weight per product. Committees and extrapolation grades in LAMMPS need the functions one
-by one: these optional arrays hold them, restricted to the functions in use. Numbering of columns is that of
-``coefficients``; a column that is not in use has an empty row.
+A potential stores one weight per product. Committees and extrapolation grades in LAMMPS need the functions
+one by one: these optional arrays hold them, restricted to the functions in use. Numbering of columns is that
+of ``coefficients``; a column that is not in use has an empty row.
 
 ============================== ==== =================== ================================================
 extra.functions.product_centre I32  (Z + 1,)            products of each centre

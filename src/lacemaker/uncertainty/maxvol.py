@@ -18,7 +18,7 @@ _MOST_SWAPS = 20  # per row of the active set and sweep
 
 
 class MaxVol:
-    """Active set of `n` rows; feed it all rows once for `spread`, once for `choose`, then `improve` until settled.
+    """Active set of `n` rows: feed all rows to `spread`, to `choose`, then to `improve` until settled.
 
     The set starts from n virtual rows, each `FLOOR` of the root mean square of one column, so that it is full
     whatever the data: a direction in which the rows vary less than that keeps its virtual row, and rows that
