@@ -1,5 +1,6 @@
 #!/bin/sh
-# Build and run the C++ tests of the evaluator under the address and undefined-behaviour sanitisers.
+# Build and run the C++ tests of the evaluator, and the fuzzer of potential files, under the address and
+# undefined-behaviour sanitisers.
 #   cpp/tests/sanitize.sh BUILD_FOLDER
 # Baseline kernels only: the other instruction sets run the same templates. `cmake -DLACEMAKER_SANITIZE=ON` builds
 # everything that way, which takes minutes.
@@ -19,6 +20,6 @@ for name in evaluator program threads; do
     "$folder/test_$name"
 done
 compile "$root/cpp/tests/fuzz_lace_file.cpp" "$folder"/*_baseline.o -o "$folder/fuzz_lace_file"
-for file in "$root"/tests/potential/released/*.lace; do
+for file in "$root"/tests/potential/released/*.lace "$root"/cpp/tests/*.lace; do
     "$folder/fuzz_lace_file" "$file" 2000
 done

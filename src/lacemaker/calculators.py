@@ -98,8 +98,8 @@ class Calculator(AseCalculator):
 
     A potential that carries posterior samples (:func:`lacemaker.uncertainty.attach_committee`) also has
     ``energy_std``, ``forces_std`` (n_atoms, 3) and ``stress_std``, and per atom ``energies_std`` (n_atoms,)
-    eV of the site energies and ``forces_std_norm`` (n_atoms,) eV/Å, the norm of each atom's ``forces_std``. One
-    that carries active sets (:func:`lacemaker.uncertainty.attach_extrapolation_grade`) has
+    eV of the site energies and ``forces_std_norm`` (n_atoms,) eV/Å, the norm of each atom's ``forces_std``.
+    One that carries active sets (:func:`lacemaker.uncertainty.attach_extrapolation_grade`) has
     ``extrapolation_grade`` (n_atoms,). They are evaluated only when asked for:
     ``calc.get_property("forces_std", atoms)``.
 
