@@ -266,8 +266,9 @@ void* PairLace::extract(const char* name, int& dimension) {
     return Pair::extract(name, dimension);
 }
 
-// `fix pair` fetches (nlocal,) values here at the end of a step on which it wants them, and once when it is made, before
-// there are forces: then there is nothing to compute, only to complain about what is missing.
+// `fix pair` fetches (nlocal,) values here at the end of a step on which it wants them, and once when it is made, between
+// runs: atoms may have come or gone since the list was built, so there is nothing to compute, only to complain about what
+// is missing.
 void* PairLace::extract_peratom(const char* name, int& columns) {
     columns = 0;
     const bool grade = std::strcmp(name, "gamma") == 0 || std::strcmp(name, "extrapolation_grade") == 0;
@@ -278,7 +279,7 @@ void* PairLace::extract_peratom(const char* name, int& columns) {
                               " asked for too early; found: no potential; to do: give pair_coeff before fix pair");
     grade ? require_grade() : require_committee();
     std::vector<double>& values = grade ? grades_ : energies ? energy_std_ : forces_std_;
-    if (step_ == 0 || !list)
+    if (step_ == 0 || !list || update->whichflag == 0)
         values.resize(std::size_t(atom->nlocal) + atom->nghost + 1, 0.0);
     else if (grade && grade_step_ != step_)
         compute_grades();

@@ -179,6 +179,19 @@ def test_run_stops_and_dumps_above_a_threshold(engine, uncertain, uncertain_file
     assert "Fix halt condition for fix-id stop met" in hard.stdout + hard.stderr
 
 
+def test_fix_pair_made_between_runs_after_atoms_are_gone(engine, uncertain, uncertain_file, structures):
+    """The list of the last run is stale then; the next run makes a new one."""
+    atoms = structures["large"]
+    data_file(engine.folder / "x.data", atoms, ["Si", "O"])
+    text = SCRIPT.format(boundary="p p p", more="", trigger=0, style="lace", coeff=f"{uncertain_file} Si O")
+    again = "undump d\nunfix u\ngroup odd id > 150\ndelete_atoms group odd compress no\n"
+    again += "\n".join(line for line in text.splitlines() if line.split()[:1] in (["fix"], ["dump"], ["run"]))
+    engine.script(text + again + "\n")
+    found = np.loadtxt((engine.folder / "out.dump").read_text().splitlines()[9:])
+    left = atoms[:150]
+    np.testing.assert_allclose(found[np.argsort(found[:, 0]), 1], in_python(uncertain, left)[:, 0], rtol=1e-5)
+
+
 def refusal(engine, path, before=""):
     """What LAMMPS says when it is asked for uncertainties a file does not have; its exit code is not zero."""
     (engine.folder / "x.data").unlink(missing_ok=True)

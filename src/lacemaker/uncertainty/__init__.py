@@ -9,7 +9,7 @@ _HOME = {
     "ExtrapolationGrade": "extrapolation",
     "Spread": "committee",
     "attach_committee": "storage",
-    "attach_extrapolation_grade": "extrapolation",
+    "attach_extrapolation_grade": "active_sets",
     "attach_posterior": "storage",
     "calibrate": "calibration",
     "exact_spread": "exact",

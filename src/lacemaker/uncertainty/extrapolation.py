@@ -25,7 +25,6 @@ extra.grade.environment    I32  (F, 2)       structure and atom of each active e
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -34,29 +33,18 @@ import numpy as np
 from lacemaker.errors import EvaluationError
 from lacemaker.potential.messages import problem
 from lacemaker.uncertainty.functions import PREFIX, attach_functions, functions_in_use, stored_functions
-from lacemaker.uncertainty.maxvol import MaxVol
 from lacemaker.uncertainty.storage import has_extrapolation_grade
 
 if TYPE_CHECKING:
     from lacemaker.potential import Potential
     from lacemaker.potential.evaluator import Structure
-    from lacemaker.structures import Frames, NeighbourList
+    from lacemaker.structures import NeighbourList
 
-__all__ = [
-    "ActiveSet",
-    "Cost",
-    "ExtrapolationGrade",
-    "attach_extrapolation_grade",
-    "cost",
-    "site_functions",
-    "stored_active_sets",
-]
+__all__ = ["ActiveSet", "ExtrapolationGrade", "site_functions", "stored_active_sets"]
 
-_FIRST, _COLUMN, _INVERSE, _ENVIRONMENT = (
+FIRST, COLUMN, INVERSE, ENVIRONMENT = (
     f"grade.{name}" for name in ("first", "column", "inverse", "environment")
 )
-_MOST_SWEEPS = 30
-_TOLERANCE = 0.01
 
 
 @dataclass(frozen=True, eq=False)
@@ -90,141 +78,15 @@ class ActiveSet:
         return text + (f"; {missing} combinations of functions hardly vary in the data" if missing else "")
 
 
-def attach_extrapolation_grade(
-    potential: Potential,
-    frames: Frames,
-    *,
-    tolerance: float = _TOLERANCE,
-    n_threads: int = 1,
-    progress: Callable[[int, int], None] | None = None,
-) -> Potential:
-    """The potential with the active sets from which its calculator and LAMMPS make extrapolation grades.
-
-    The functions of all environments are made anew in each sweep (a few µs per atom) and never kept: memory
-    is O(n²) for n functions per species, time about n² per environment and sweep. Equal frames in equal order
-    give equal sets.
-
-    Parameters
-    ----------
-    potential : Potential
-        Functions without a coefficient are left out: a sparse potential has small active sets.
-    frames : Frames
-        The structures it was fitted to.
-    tolerance : float
-        Training environments have grades of at most 1 + tolerance.
-    n_threads : int
-        For the functions; the linear algebra uses BLAS' own.
-    progress : callable, optional
-        Called with the sweeps done and their largest possible number.
-
-    Raises
-    ------
-    EvaluationError
-        If there are no frames, or one cannot be evaluated.
-    """
-    if len(frames) == 0:
-        raise problem(
-            EvaluationError,
-            "an extrapolation grade needs training structures",
-            "no structures",
-            "give the structures the potential was fitted to",
-        )
-    carrier = attach_functions(potential)
-    first, column = _active_columns(carrier)
-    source = _Source(carrier, frames, first, column, n_threads)
-    chosen = [MaxVol(int(n), tolerance) for n in np.diff(first)]
-    _select(chosen, source, progress or (lambda done, total: None))
-    inverse = [c.inverse().ravel() for c in chosen]
-    return carrier.with_extras(
-        **{
-            _FIRST: first,
-            _COLUMN: column,
-            _INVERSE: np.concatenate([np.zeros(0), *inverse]),
-            _ENVIRONMENT: np.concatenate([c.labels for c in chosen]).astype(np.int32).reshape(-1, 2),
-        }
-    )
-
-
-@dataclass(frozen=True)
-class Cost:
-    """What active sets will cost."""
-
-    megabytes: float
-    seconds: float  # rough, one core
-
-    @property
-    def cheap(self) -> bool:
-        """Whether a fit makes them unasked."""
-        return self.megabytes <= 8.0 and self.seconds <= 10.0
-
-    def __str__(self) -> str:
-        return f"about {self.seconds:.0f} s and {self.megabytes:.1f} MB"
-
-
-def cost(potential: Potential, frames: Frames) -> Cost:
-    """File size and time of `attach_extrapolation_grade`, from sizes: some ten sweeps of n² per atom."""
-    first, _ = _active_columns(potential)
-    n = np.diff(first).astype(float)
-    species = potential.evaluator().species(np.concatenate([frame.numbers for frame in frames]))
-    environments = np.bincount(species, minlength=len(n))
-    flops = 10 * 2 * float(environments @ n**2)
-    return Cost(8e-6 * float(n @ n), flops / 2e10)
-
-
-def _active_columns(potential: Potential) -> tuple[np.ndarray, np.ndarray]:
-    """Functions with a coefficient, by species."""
-    active = potential.coefficients != 0.0
-    parts = [np.flatnonzero(active & (potential.columns.centre == s)) for s in range(len(potential.elements))]
+def columns_by_species(potential: Potential, used: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """The functions in `used` (K,) bool, species after species: ranges (Z + 1,) and columns, int32."""
+    centre = potential.columns.centre
+    parts = [np.flatnonzero(used & (centre == s)) for s in range(len(potential.elements))]
     first = np.concatenate([[0], np.cumsum([len(part) for part in parts])])
     return first.astype(np.int32), np.concatenate(parts).astype(np.int32)
 
 
-def _select(chosen: list[MaxVol], source: _Source, progress: Callable[[int, int], None]) -> None:
-    total = 2 + _MOST_SWEEPS
-    for s, _, rows in source:
-        chosen[s].spread(rows)
-    progress(1, total)
-    for s, labels, rows in source:
-        chosen[s].choose(labels, rows)
-    for c in chosen:
-        c.finish_choosing()
-    progress(2, total)
-    for sweep in range(_MOST_SWEEPS):
-        for s, labels, rows in source:
-            chosen[s].improve(labels, rows)
-        settled = [c.finish_improving() for c in chosen]
-        progress(3 + sweep, total)
-        if all(settled):
-            break
-    progress(total, total)
-
-
-class _Source:
-    """Rows of functions of all training environments, made afresh for every sweep."""
-
-    def __init__(
-        self, potential: Potential, frames: Frames, first: np.ndarray, column: np.ndarray, n_threads: int
-    ) -> None:
-        self.evaluator = potential.evaluator()
-        self.kernel = _kernel(potential, first, column, np.zeros(0))
-        self.frames, self.counts, self.n_threads = frames, np.diff(first), n_threads
-
-    def __iter__(self) -> Iterator[tuple[int, np.ndarray, np.ndarray]]:
-        """Species, labels (m, 2) and rows (m, n) of each frame and species."""
-        for number, frame in enumerate(self.frames):
-            species, positions, cell, pbc = self.evaluator.prepare(frame)
-            near = self.evaluator.neighbours(positions, cell, pbc)
-            values = self.kernel.evaluate(
-                positions, cell, species, near.first, near.index, near.shift,
-                grades=False, n_threads=self.n_threads,
-            )  # fmt: skip
-            for s in np.unique(species).tolist():
-                atoms = np.flatnonzero(species == s)
-                labels = np.column_stack([np.full(len(atoms), number), atoms])
-                yield s, labels, np.ascontiguousarray(values[atoms, : self.counts[s]])
-
-
-def _kernel(
+def site_kernel(
     potential: Potential, first: np.ndarray, column: np.ndarray, inverse: np.ndarray, isa: str = "auto"
 ) -> Any:
     from lacemaker import _core
@@ -255,13 +117,8 @@ def site_functions(potential: Potential, structure: Structure) -> np.ndarray:
         As for ``potential.predict``.
     """
     carrier = potential if PREFIX + "row_first" in potential.extras else attach_functions(potential)
-    used = functions_in_use(carrier)
-    parts = [
-        np.flatnonzero(used & (carrier.columns.centre == s)).astype(np.int32)
-        for s in range(len(carrier.elements))
-    ]
-    first = np.concatenate([[0], np.cumsum([len(part) for part in parts])]).astype(np.int32)
-    kernel = _kernel(carrier, first, np.concatenate(parts), np.zeros(0))
+    first, column = columns_by_species(carrier, functions_in_use(carrier))
+    kernel = site_kernel(carrier, first, column, np.zeros(0))
     evaluator = carrier.evaluator()
     species, positions, cell, pbc = evaluator.prepare(structure)
     near = evaluator.neighbours(positions, cell, pbc)
@@ -269,8 +126,8 @@ def site_functions(potential: Potential, structure: Structure) -> np.ndarray:
         positions, cell, species, near.first, near.index, near.shift, grades=False, n_threads=1
     )
     out = np.zeros((len(species), len(carrier.coefficients)))
-    for s, columns in enumerate(parts):
-        atoms = np.flatnonzero(species == s)
+    for s in range(len(carrier.elements)):
+        atoms, columns = np.flatnonzero(species == s), column[first[s] : first[s + 1]]
         out[np.ix_(atoms, columns)] = values[atoms, : len(columns)]
     return out
 
@@ -293,7 +150,7 @@ class ExtrapolationGrade:
 
     def __init__(self, potential: Potential, *, isa: str = "auto") -> None:
         self._evaluator = potential.evaluator()
-        self._kernel = _kernel(potential, *_stored(potential), isa)
+        self._kernel = site_kernel(potential, *_stored(potential), isa)
 
     def grades(
         self,
@@ -320,7 +177,7 @@ class ExtrapolationGrade:
 def stored_active_sets(potential: Potential) -> tuple[ActiveSet, ...]:
     """The active sets a potential carries, one per element; EvaluationError when it carries none."""
     first, column, inverse = _stored(potential)
-    environments = potential.extras[_ENVIRONMENT]
+    environments = potential.extras[ENVIRONMENT]
     found, at = [], 0
     for s, element in enumerate(potential.elements):
         mine = slice(int(first[s]), int(first[s + 1]))
@@ -339,8 +196,8 @@ def _stored(potential: Potential) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
             "a potential without active sets",
             "save it with attach_extrapolation_grade(potential, training_frames)",
         )
-    first, column, inverse = (potential.extras.get(name) for name in (_FIRST, _COLUMN, _INVERSE))
-    environments = potential.extras.get(_ENVIRONMENT)
+    first, column, inverse = (potential.extras.get(name) for name in (FIRST, COLUMN, INVERSE))
+    environments = potential.extras.get(ENVIRONMENT)
     z = len(potential.elements)
     fits = (
         first is not None

@@ -275,7 +275,8 @@ class _Run:
 
     def _grade(self, potential: Potential, train: Frames) -> Potential:
         """The potential with active sets, saved; unchanged if not wanted or, with `auto`, dear."""
-        from lacemaker.uncertainty.extrapolation import attach_extrapolation_grade, cost, stored_active_sets
+        from lacemaker.uncertainty.active_sets import attach_extrapolation_grade, cost
+        from lacemaker.uncertainty.extrapolation import stored_active_sets
 
         wanted = self.config.extrapolation_grade
         price = cost(potential, train)
