@@ -8,94 +8,43 @@
 #pragma once
 
 #include <algorithm>
-#include <memory>
 #include <numeric>
 #include <variant>
 #include <vector>
 
 #include "aligned_buffer.hpp"
-#include "committee_view.hpp"
-#include "dispatch.hpp"
-#include "evaluator.hpp"
-#include "model.hpp"
+#include "committee_models.hpp"
 #include "threads.hpp"
 
 namespace lacemaker {
-
-extern const CommitteeKernels committee_kernels_baseline;
-#ifdef LACEMAKER_X86_KERNELS
-extern const CommitteeKernels committee_kernels_avx2;
-extern const CommitteeKernels committee_kernels_avx512;
-#endif
-
-inline const CommitteeKernels& committee_kernels(Isa isa) {
-#ifdef LACEMAKER_X86_KERNELS
-    if (isa == Isa::avx2) return committee_kernels_avx2;
-    if (isa == Isa::avx512) return committee_kernels_avx512;
-#endif
-    (void)isa;
-    return committee_kernels_baseline;
-}
 
 class Committee {
 public:
     Committee(const Tables& tables, const std::vector<ModelTerms>& members, Isa isa, Precision precision)
         : isa_(isa), kernels_(committee_kernels(isa)), n_species_(tables.n_species) {
-        detail::require(!members.empty(), "a committee needs at least one member");
         if (precision == Precision::float64)
-            models_ = build<double>(tables, members, kernels_.f64.lanes * 8);
+            models_ = CommitteeModels<double>(tables, members, isa);
         else
-            models_ = build<float>(tables, members, kernels_.f32.lanes * 4);
+            models_ = CommitteeModels<float>(tables, members, isa);
     }
 
     Committee(const Committee&) = delete;
     Committee& operator=(const Committee&) = delete;
 
     int size() const {
-        return std::visit([](const auto& m) { return int(m.models.size()); }, models_);
+        return std::visit([](const auto& m) { return m.size(); }, models_);
     }
     int n_species() const { return n_species_; }
     Isa isa() const { return isa_; }
 
-    // energies (n_members,) eV, forces (n_members, n_atoms, 3) eV/Å, virials (n_members, 6) eV.
+    // Site energies (n_members, n_atoms) eV, forces (n_members, n_atoms, 3) eV/Å, virials (n_members, 6) eV.
     EvaluateStatus evaluate(const AtomsView& atoms, double* energies, double* forces, double* virials, int n_threads) const {
         return std::visit([&](const auto& m) { return evaluate_with(m, atoms, energies, forces, virials, n_threads); }, models_);
     }
 
 private:
-    template <class T>
-    struct Members {
-        std::vector<std::unique_ptr<Model<T>>> models;
-        std::vector<ModelView<T>> views;
-    };
-
-    const CommitteeEntry<double>& entry(const Members<double>&) const { return kernels_.f64; }
-    const CommitteeEntry<float>& entry(const Members<float>&) const { return kernels_.f32; }
-
-    template <class T>
-    Members<T> build(const Tables& tables, const std::vector<ModelTerms>& members, int vector_bytes) const {
-        Members<T> out;
-        for (const ModelTerms& terms : members) {
-            check(tables, terms);
-            out.models.push_back(std::make_unique<Model<T>>(tables, terms, evaluate_kernels(isa_).max_run, vector_bytes));
-            out.views.push_back(out.models.back()->view());
-            detail::require(alike(*out.models.front(), *out.models.back()),
-                            "the members of a committee must have the same pattern of zero coefficients");
-        }
-        return out;
-    }
-
-    template <class T>
-    static bool alike(const Model<T>& a, const Model<T>& b) {
-        for (std::size_t z = 0; z < a.programs().size(); ++z) {
-            const Program &p = a.programs()[z], &q = b.programs()[z];
-            if (p.index != q.index || p.layout.channel != q.layout.channel || p.classes.size() != q.classes.size() ||
-                p.products.size() != q.products.size())
-                return false;
-        }
-        const int nz = a.view().n_species;
-        return std::equal(a.view().has_pair, a.view().has_pair + nz * nz, b.view().has_pair);
-    }
+    const CommitteeEntry<double>& entry(const CommitteeModels<double>&) const { return kernels_.f64; }
+    const CommitteeEntry<float>& entry(const CommitteeModels<float>&) const { return kernels_.f32; }
 
     // Windows of sites of one species, with the order of sites they refer to.
     struct Windows {
@@ -119,7 +68,7 @@ private:
     }
 
     template <class T>
-    EvaluateStatus evaluate_with(const Members<T>& members, const AtomsView& atoms, double* energies, double* forces,
+    EvaluateStatus evaluate_with(const CommitteeModels<T>& members, const AtomsView& atoms, double* energies, double* forces,
                                  double* virials, int n_threads) const {
         const CommitteeEntry<T>& kernel = entry(members);
         const std::size_t k = members.models.size(), row = 3 * (std::size_t(atoms.n_atoms) + 1);
@@ -134,23 +83,29 @@ private:
         const std::size_t bytes = kernel.workspace_bytes(capacity, int(k));
         std::vector<AlignedBuffer> workspaces(n_threads);
         std::vector<std::vector<double>> sums(n_threads);
+        std::vector<double> site_energies(k * (row / 3), 0.0);  // each site belongs to one thread
         std::vector<CommitteeJob> jobs(n_threads);
         Team team;
-        const CommitteeView<T> view{int(k), members.views.data()};
+        const CommitteeView<T> view = members.view();
         team.run(n_threads, [&](int t) {
             const std::size_t begin = w.windows.size() * t / n_threads, end = w.windows.size() * (t + 1) / n_threads;
-            sums[t].assign(k * (row + 7), 0.0);
-            double* e = sums[t].data() + k * row;
-            jobs[t] = {atoms, positions, w.order.data(), w.windows.data() + begin, int(end - begin), e, sums[t].data(), e + k, {}};
+            sums[t].assign(k * (row + 6), 0.0);
+            jobs[t] = {atoms,           positions,
+                       w.order.data(),   w.windows.data() + begin,
+                       int(end - begin), site_energies.data(),
+                       sums[t].data(),  sums[t].data() + k * row,
+                       {}};
             kernel.run(view, capacity, jobs[t], workspaces[t].reserve(bytes));
         });
         for (const CommitteeJob& job : jobs)
             if (job.status.code != EvaluateStatus::ok) return job.status;
         for (int t = 1; t < n_threads; ++t)
             for (std::size_t i = 0; i < sums[0].size(); ++i) sums[0][i] += sums[t][i];
-        for (std::size_t c = 0; c < k; ++c) std::copy_n(sums[0].data() + c * row, row - 3, forces + c * (row - 3));
-        std::copy_n(sums[0].data() + k * row, k, energies);
-        std::copy_n(sums[0].data() + k * (row + 1), 6 * k, virials);
+        for (std::size_t c = 0; c < k; ++c) {
+            std::copy_n(sums[0].data() + c * row, row - 3, forces + c * (row - 3));
+            std::copy_n(site_energies.data() + c * (row / 3), row / 3 - 1, energies + c * (row / 3 - 1));
+        }
+        std::copy_n(sums[0].data() + k * row, 6 * k, virials);
         return {};
     }
 
@@ -166,7 +121,7 @@ private:
     Isa isa_;
     const CommitteeKernels& kernels_;
     int n_species_;
-    std::variant<Members<double>, Members<float>> models_;
+    std::variant<CommitteeModels<double>, CommitteeModels<float>> models_;
 };
 
 }  // namespace lacemaker

@@ -19,7 +19,7 @@ struct CommitteeJob {
     const std::int32_t* site_order;
     const Window* windows;
     int n_windows;
-    double* energies;  // (n_members,) eV, added to
+    double* energies;  // (n_members, n_atoms + 1) eV, set at the sites
     double* forces;    // (n_members, n_atoms + 1, 3) eV/Å, added to; the last row of each takes padding
     double* virials;   // (n_members, 6) eV, added to
     EvaluateStatus status;

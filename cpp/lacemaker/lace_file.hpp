@@ -11,6 +11,7 @@
 #include <fstream>
 #include <set>
 
+#include "grade_model.hpp"
 #include "lace_container.hpp"
 #include "model.hpp"
 
@@ -22,13 +23,21 @@ struct LacePotential {
     ModelTerms terms;
     std::vector<double> cutoffs;         // (NZ, NZ) Å, centre feels neighbour
     double cutoff = 0;                   // Å, the largest
+    DesignTables functions;              // optional: the functions one by one; without them no rows at all
+    ActiveSets active_sets;              // optional; inverse empty: none
+    std::vector<double> committee;       // optional, (k, n_columns) eV: members less the mean
+    std::vector<double> committee_e0;    // (k, NZ) eV
 
     int n_species() const { return int(elements.size()); }
+    bool has_functions() const { return !functions.product_first.empty(); }
+    bool has_grade() const { return !active_sets.inverse.empty(); }
+    bool has_committee() const { return has_functions() && !committee.empty(); }
 };
 
 namespace detail {
 
 inline constexpr std::size_t most_radial = 512;        // radial functions
+inline constexpr std::int64_t most_members = 1000;     // of a committee
 inline constexpr double longest_cutoff = 1e3;          // Å
 inline constexpr std::size_t most_bytes = 2'000'000'000;
 
@@ -50,6 +59,8 @@ public:
         if (!out.empty()) std::memcpy(out.data(), c_.data + a.begin, out.size() * sizeof(T));
         return out;
     }
+
+    bool has(const std::string& name) const { return c_.arrays.count(name) > 0; }
 
     std::vector<double> reals(const std::string& name, std::vector<std::int64_t> shape) {
         std::vector<double> out = take<double>(name, "F64", std::move(shape));
@@ -156,6 +167,42 @@ inline std::vector<double> reach(const Tables& t, const ModelTerms& terms) {
     return out;
 }
 
+// Optional arrays: src/lacemaker/uncertainty/functions.py, extrapolation.py and storage.py say what they hold.
+inline DesignTables take_functions(LaceArrays& arrays, const Tables& tables, std::int64_t n_columns) {
+    const std::string name = "extra.functions.";
+    const std::int64_t nz = tables.n_species;
+    DesignTables d;
+    d.product_centre = arrays.integers(name + "product_centre", {nz + 1});
+    d.product_first = arrays.take<std::int64_t>(name + "product_first", "I64", {-1});
+    d.product_index = arrays.integers(name + "product_index", {-1});
+    d.row_centre = arrays.integers(name + "row_centre", {nz + 1});
+    d.row_first = arrays.take<std::int64_t>(name + "row_first", "I64", {-1});
+    d.row_product = arrays.integers(name + "row_product", {-1});
+    d.row_coefficient = arrays.reals(name + "row_coefficient", {-1});
+    d.pair_column = arrays.integers(name + "pair_column", {nz, nz, tables.pair.n_max()});
+    require(n_columns <= std::numeric_limits<std::int32_t>::max(), "too many coefficients");
+    d.n_columns = int(n_columns);
+    check(tables, d, {std::vector<std::int32_t>(nz + 1, 0), {}, {}});
+    return d;
+}
+
+inline void take_uncertainty(LaceArrays& arrays, LacePotential& p) {
+    const std::int64_t nz = p.n_species(), n_columns = std::int64_t(arrays.reals("coefficients", {-1}).size());
+    if (arrays.has("extra.functions.row_first")) p.functions = take_functions(arrays, p.tables, n_columns);
+    if (arrays.has("extra.committee.coefficients")) {
+        p.committee = arrays.reals("extra.committee.coefficients", {-1, n_columns});
+        const std::int64_t k = n_columns > 0 ? std::int64_t(p.committee.size()) / n_columns : 0;
+        p.committee_e0 = arrays.reals("extra.committee.e0", {k, nz});
+        require(k <= most_members, std::to_string(k) + " members of a committee, at most " + std::to_string(most_members));
+    }
+    if (!arrays.has("extra.grade.inverse")) return;
+    require(p.has_functions(), "active sets without the functions they belong to ('extra.functions.…')");
+    p.active_sets.first = arrays.integers("extra.grade.first", {nz + 1});
+    p.active_sets.column = arrays.integers("extra.grade.column", {-1});
+    p.active_sets.inverse = arrays.reals("extra.grade.inverse", {-1});
+    check(p.tables, p.functions, p.active_sets);
+}
+
 inline LacePotential take_potential(const LaceContainer& container) {
     LaceArrays arrays(container);
     LacePotential p;
@@ -166,6 +213,7 @@ inline LacePotential take_potential(const LaceContainer& container) {
                 "atomic numbers that repeat or are not within 1 to 118");
     p.tables = take_tables(arrays, std::int64_t(p.elements.size()));
     p.terms = take_terms(arrays, p.tables);
+    take_uncertainty(arrays, p);
     arrays.refuse_unknown();
     p.cutoffs = reach(p.tables, p.terms);
     p.cutoff = *std::max_element(p.cutoffs.begin(), p.cutoffs.end());

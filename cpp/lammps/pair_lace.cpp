@@ -12,6 +12,7 @@
 #include "force.h"
 #include "lacemaker/lace_file.hpp"
 #include "lacemaker/site_evaluator.hpp"
+#include "lacemaker/site_uncertainty.hpp"
 #include "lacemaker/symbols.hpp"
 #include "memory.h"
 #include "neigh_list.h"
@@ -35,6 +36,7 @@ PairLace::PairLace(LAMMPS* lammps) : Pair(lammps) {
     manybody_flag = 1;
     no_virial_fdotr_compute = 1;  // the kernel gives the virial, free of charge
     centroidstressflag = CENTROID_AVAIL;
+    comm_reverse = 3;  // one member of the committee at a time
 }
 
 PairLace::~PairLace() {
@@ -66,6 +68,9 @@ void PairLace::coeff(int n, char** arguments) {
     } catch (const std::exception& failure) {  // the same on every rank
         error->all(FLERR, std::string("pair style lace: ") + failure.what());
     }
+    path_ = path;
+    grade_.reset();
+    committee_.reset();
     if (!allocated) allocate();
     map_types(n - 3, arguments + 3);
     if (comm->me == 0) echo(path);
@@ -135,6 +140,10 @@ void PairLace::echo(const std::string& path) const {
         const char* name = z < 0 ? "NULL" : lacemaker::symbol(potential_->elements[z]);
         text += "  atom type " + std::to_string(type) + " is " + name + "\n";
     }
+    if (potential_->has_grade()) text += "  extrapolation grade: fix pair ... lace gamma 0\n";
+    if (potential_->has_committee())
+        text += "  committee of " + std::to_string(potential_->committee_e0.size() / potential_->elements.size()) +
+                ": fix pair ... lace energy_std 0 forces_std 0\n";
     utils::logmesg(lmp, text);
 }
 
@@ -173,6 +182,7 @@ lacemaker::HostAtoms PairLace::gather() {
 
 void PairLace::compute(int eflag, int vflag) {
     ev_init(eflag, vflag);
+    ++step_;
     const lacemaker::HostAtoms atoms = gather();
     double w[6] = {0, 0, 0, 0, 0, 0};  // xx yy zz yz xz xy
     EvaluateStatus status;
@@ -237,12 +247,115 @@ void PairLace::complain(const EvaluateStatus& s) {
 
 double PairLace::memory_usage() {
     double bytes = Pair::memory_usage() + 4.0 * species_.capacity() + 8.0 * (energies_.capacity() + forces_.capacity());
+    for (const std::vector<double>* v : {&grades_, &energy_std_, &forces_std_, &member_energies_, &member_forces_})
+        bytes += 8.0 * double(v->capacity());
+    if (grade_) bytes += double(grade_->bytes());
+    if (committee_) bytes += double(committee_->bytes());
     return evaluator_ ? bytes + double(evaluator_->bytes()) : bytes;
 }
 
-// The hook for per-atom uncertainties: `fix ID group pair N lace NAME 1` asks here for an array (nlocal,) or (nlocal,
-// columns). Potential files hold no committee and no extrapolation data yet, so there is nothing to hand out.
-void* PairLace::extract_peratom(const char* /*name*/, int& columns) {
+// ---- uncertainties ----
+
+// `fix pair` looks here for NAME_flag when it is given a trigger; values are made when they are fetched, so it is not read.
+void* PairLace::extract(const char* name, int& dimension) {
+    for (const char* known : {"gamma_flag", "extrapolation_grade_flag", "energy_std_flag", "forces_std_flag"})
+        if (std::strcmp(name, known) == 0) {
+            dimension = 0;
+            return &trigger_;
+        }
+    return Pair::extract(name, dimension);
+}
+
+// `fix pair` fetches (nlocal,) values here at the end of a step on which it wants them, and once when it is made, between
+// runs: atoms may have come or gone since the list was built, so there is nothing to compute, only to complain about what
+// is missing.
+void* PairLace::extract_peratom(const char* name, int& columns) {
     columns = 0;
-    return nullptr;
+    const bool grade = std::strcmp(name, "gamma") == 0 || std::strcmp(name, "extrapolation_grade") == 0;
+    const bool energies = std::strcmp(name, "energy_std") == 0, forces = std::strcmp(name, "forces_std") == 0;
+    if (!grade && !energies && !forces) return nullptr;
+    if (!potential_)
+        error->all(FLERR, std::string("pair style lace: ") + name +
+                              " asked for too early; found: no potential; to do: give pair_coeff before fix pair");
+    grade ? require_grade() : require_committee();
+    std::vector<double>& values = grade ? grades_ : energies ? energy_std_ : forces_std_;
+    if (step_ == 0 || !list || update->whichflag == 0)
+        values.resize(std::size_t(atom->nlocal) + atom->nghost + 1, 0.0);
+    else if (grade && grade_step_ != step_)
+        compute_grades();
+    else if (!grade && spread_step_ != step_)
+        compute_spread();
+    return values.data();
+}
+
+void PairLace::require_grade() {
+    if (!potential_->has_grade())
+        error->all(FLERR, "pair style lace: " + path_ +
+                              " has no extrapolation grade; found: a potential without active sets; to do: fit with "
+                              "extrapolation_grade: true, or lacemaker.uncertainty.attach_extrapolation_grade");
+    if (!grade_)
+        grade_ = std::make_unique<lacemaker::SiteGrade>(potential_->tables, potential_->functions, potential_->active_sets,
+                                                        lacemaker::choose_isa(isa_));
+}
+
+void PairLace::require_committee() {
+    if (!potential_->has_committee())
+        error->all(FLERR, "pair style lace: " + path_ + " has no committee; found: " +
+                              (potential_->committee.empty() ? "a potential without posterior samples"
+                                                             : "samples without the table of functions, as older versions "
+                                                               "of lacemaker wrote them") +
+                              "; to do: fit with uncertainty: 8, or lacemaker.uncertainty.attach_committee");
+    if (committee_) return;
+    try {
+        const lacemaker::LacePotential& p = *potential_;
+        committee_ = std::make_unique<lacemaker::SiteCommittee>(
+            p.tables, lacemaker::contract(p.tables, p.functions, p.committee, p.committee_e0), lacemaker::choose_isa(isa_));
+    } catch (const std::exception& failure) {
+        error->all(FLERR, std::string("pair style lace: the committee cannot be run; found: ") + failure.what() +
+                              "; to do: attach it again with this version of lacemaker");
+    }
+}
+
+void PairLace::compute_grades() {
+    const lacemaker::HostAtoms atoms = gather();
+    grades_.assign(std::size_t(atoms.n_atoms) + 1, 0.0);
+    const EvaluateStatus status = grade_->evaluate(atoms, grades_.data());
+    if (status.code != EvaluateStatus::ok) complain(status);
+    grade_step_ = step_;
+}
+
+// Standard deviations from the members, which are deviations from a known mean: root mean squares. Ghosts' forces go home
+// member by member.
+void PairLace::compute_spread() {
+    const lacemaker::HostAtoms atoms = gather();
+    const std::size_t row = std::size_t(atoms.n_atoms) + 1, k = std::size_t(committee_->size());
+    member_energies_.assign(k * row, 0.0);
+    member_forces_.assign(3 * k * row, 0.0);
+    const EvaluateStatus status = committee_->evaluate(atoms, member_energies_.data(), member_forces_.data());
+    if (status.code != EvaluateStatus::ok) complain(status);
+    energy_std_.assign(row, 0.0);
+    forces_std_.assign(row, 0.0);
+    for (std::size_t m = 0; m < k; ++m) {
+        travelling_ = member_forces_.data() + 3 * m * row;
+        comm->reverse_comm(this);
+        const double* e = member_energies_.data() + m * row;
+        for (int i = 0; i < atom->nlocal; ++i) {
+            const double* f = travelling_ + 3 * std::size_t(i);
+            energy_std_[i] += e[i] * e[i] / double(k);
+            forces_std_[i] += (f[0] * f[0] + f[1] * f[1] + f[2] * f[2]) / double(k);
+        }
+    }
+    for (std::vector<double>* values : {&energy_std_, &forces_std_})
+        for (double& v : *values) v = std::sqrt(v);
+    spread_step_ = step_;
+}
+
+int PairLace::pack_reverse_comm(int n, int first, double* buffer) {
+    std::copy_n(travelling_ + 3 * std::size_t(first), 3 * std::size_t(n), buffer);
+    return 3 * n;
+}
+
+void PairLace::unpack_reverse_comm(int n, int* atoms, double* buffer) {
+    for (int k = 0; k < n; ++k)
+        for (int axis = 0; axis < 3; ++axis) travelling_[3 * std::size_t(atoms[k]) + axis] += buffer[3 * k + axis];
 }

@@ -43,14 +43,14 @@ nb::tuple evaluate(const Committee& self, Positions positions, Cell cell, Vector
     require(n_threads >= 1, "n_threads must be at least 1, found " + std::to_string(n_threads));
     const lacemaker::AtomsView atoms = atoms_view(positions, cell, species, first, index, shift, self.n_species());
     const std::size_t n = positions.shape(0), k = self.size();
-    std::vector<double> energies(k), forces(k * 3 * n), virials(6 * k);
+    std::vector<double> energies(k * n), forces(k * 3 * n), virials(6 * k);
     lacemaker::EvaluateStatus status;
     {
         nb::gil_scoped_release released;
         status = self.evaluate(atoms, energies.data(), forces.data(), virials.data(), n_threads);
     }
     raise_status(status);
-    return nb::make_tuple(to_numpy(std::move(energies), {k}), to_numpy(std::move(forces), {k, n, 3}),
+    return nb::make_tuple(to_numpy(std::move(energies), {k, n}), to_numpy(std::move(forces), {k, n, 3}),
                           to_numpy(std::move(virials), {k, 6}));
 }
 
@@ -63,6 +63,6 @@ void bind_committee(nb::module_& m) {
              "e0"_a.noconvert(), "isa"_a = "auto", "dtype"_a = "float32")
         .def("evaluate", &evaluate, "positions"_a.noconvert(), "cell"_a.noconvert(), "species"_a.noconvert(),
              "first"_a.noconvert(), "index"_a.noconvert(), "shift"_a.noconvert(), nb::kw_only(), "n_threads"_a = 1,
-             "Energies (k,) eV, forces (k, n_atoms, 3) eV/Å and virials (k, 6) eV of the k members; no ZBL.")
+             "Site energies (k, n_atoms) eV, forces (k, n_atoms, 3) eV/Å and virials (k, 6) eV of the k members; no ZBL.")
         .def("__len__", &Committee::size);
 }

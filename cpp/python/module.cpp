@@ -12,6 +12,7 @@ void bind_evaluator(nb::module_& m);
 void bind_tabulated(nb::module_& m);
 void bind_committee(nb::module_& m);
 void bind_design(nb::module_& m);
+void bind_grade(nb::module_& m);
 void bind_messages(nb::module_& m);
 
 NB_MODULE(_core, m) {
@@ -34,6 +35,9 @@ NB_MODULE(_core, m) {
 #endif
 #ifdef LACEMAKER_DESIGN
     bind_design(m);
+#endif
+#ifdef LACEMAKER_GRADE
+    bind_grade(m);
 #endif
 #ifdef LACEMAKER_MESSAGES
     bind_messages(m);

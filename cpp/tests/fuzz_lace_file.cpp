@@ -11,6 +11,7 @@
 
 #include "lacemaker/lace_file.hpp"
 #include "lacemaker/site_evaluator.hpp"
+#include "lacemaker/site_uncertainty.hpp"
 
 using namespace lacemaker;
 
@@ -96,6 +97,12 @@ double evaluate(const LacePotential& p) {
     std::vector<double> energies(n), forces(3 * (n + 1)), virial(6);
     const HostAtoms atoms{n, x, species.data(), n, all.data(), counts.data(), first.data(), 0x1FFFFFFF};
     evaluator.evaluate(atoms, energies.data(), forces.data(), virial.data());
+    if (p.has_grade()) SiteGrade(p.tables, p.functions, p.active_sets, Isa::baseline).evaluate(atoms, energies.data());
+    if (p.has_committee()) {
+        SiteCommittee committee(p.tables, contract(p.tables, p.functions, p.committee, p.committee_e0), Isa::baseline);
+        std::vector<double> each(committee.size() * (n + 1)), all(3 * each.size());
+        committee.evaluate(atoms, each.data(), all.data());
+    }
     return energies[0];
 }
 

@@ -70,7 +70,7 @@ class Committee:
         shift: _Int32,  # (n_pairs, 3)
         *,
         n_threads: int = 1,
-    ) -> tuple[_Float, _Float, _Float]: ...  # (k,) eV, (k, N, 3) eV/Å, (k, 6) eV
+    ) -> tuple[_Float, _Float, _Float]: ...  # (k, N) eV, (k, N, 3) eV/Å, (k, 6) eV
     def __len__(self) -> int: ...
 
 class Hessian:
@@ -204,6 +204,46 @@ class TabulatedEvaluator:
         """As `Evaluator.evaluate`."""
 
     def statistics(self) -> dict[str, Any]: ...
+
+class SiteFunctions:
+    """Basis functions of single sites, and extrapolation grades."""
+
+    def __init__(
+        self,
+        tables: Tables,
+        *,
+        product_centre: _Int32,  # these as for DesignRows
+        product_first: _Int64,
+        product_index: _Int32,
+        row_centre: _Int32,
+        row_first: _Int64,
+        row_product: _Int32,
+        row_coefficient: _Float,
+        pair_column: _Int32,
+        n_columns: int,
+        active_first: _Int32,  # (NZ + 1,) ranges of active_column
+        active_column: _Int32,
+        inverse: _Float,  # (sum of n_z^2,) or empty: no grades
+        isa: str = "auto",
+    ) -> None: ...
+    def evaluate(
+        self,
+        positions: _Float,
+        cell: _Float,
+        species: _Int32,
+        first: _Int64,
+        index: _Int32,
+        shift: _Int32,
+        *,
+        grades: bool = True,
+        n_threads: int = 1,
+    ) -> _Float:
+        """Grades (N,), or without them functions (N, n_functions) of each atom's species."""
+
+    @property
+    def n_functions(self) -> int: ...
+    @property
+    def bytes(self) -> int: ...
 
 class DesignRows:
     """Rows of the design matrix of one basis."""

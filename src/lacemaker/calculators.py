@@ -13,19 +13,20 @@ from ase.calculators.calculator import PropertyNotImplementedError, all_changes
 from lacemaker.errors import EvaluationError
 from lacemaker.potential import Evaluator, Potential, Prediction
 from lacemaker.potential.messages import problem
-from lacemaker.uncertainty.storage import has_committee
+from lacemaker.uncertainty.storage import has_committee, has_extrapolation_grade
 
 if TYPE_CHECKING:
     from ase import Atoms
 
     from lacemaker.structures import NeighbourList
-    from lacemaker.uncertainty import Committee
+    from lacemaker.uncertainty import Committee, ExtrapolationGrade
 
 __all__ = ["Calculator", "LastingNeighbours", "StressNotDefinedError"]
 
 
-SPREADS = ("energy_std", "forces_std", "stress_std")
-_COMPILED = ("_evaluator", "_neighbours", "_committee")
+SPREADS = ("energy_std", "forces_std", "stress_std", "energies_std", "forces_std_norm")
+GRADES = ("extrapolation_grade",)
+_COMPILED = ("_evaluator", "_neighbours", "_committee", "_grade")
 
 
 class StressNotDefinedError(EvaluationError, PropertyNotImplementedError):
@@ -96,9 +97,12 @@ class Calculator(AseCalculator):
     be pickled and copied; ``results`` depend on the atoms alone, to rounding.
 
     A potential that carries posterior samples (:func:`lacemaker.uncertainty.attach_committee`) also has
-    ``energy_std``, ``forces_std`` (n_atoms, 3) and ``stress_std``, evaluated only when asked for:
-    ``calc.get_property("forces_std", atoms)``. ``calc.get_property("hessian", atoms)`` is the analytic sparse
-    Hessian.
+    ``energy_std``, ``forces_std`` (n_atoms, 3) and ``stress_std``, and per atom ``energies_std`` (n_atoms,)
+    eV of the site energies and ``forces_std_norm`` (n_atoms,) eV/Å, the norm of each atom's ``forces_std``.
+    One that carries active sets (:func:`lacemaker.uncertainty.attach_extrapolation_grade`) has
+    ``extrapolation_grade`` (n_atoms,). They are evaluated only when asked for:
+    ``calc.get_property("forces_std", atoms)``.
+    ``calc.get_property("hessian", atoms)`` is the analytic sparse Hessian.
 
     Parameters
     ----------
@@ -168,8 +172,11 @@ class Calculator(AseCalculator):
         self._evaluator = self.potential.evaluator(p["isa"], p["dtype"], p["n_threads"])
         self._neighbours = LastingNeighbours(self._evaluator, p["skin"])
         self._committee: Committee | None = None
-        if has_committee(self.potential):
-            self.implemented_properties = [*type(self).implemented_properties, *SPREADS]
+        self._grade: ExtrapolationGrade | None = None
+        offered = [*type(self).implemented_properties]
+        offered += SPREADS if has_committee(self.potential) else ()
+        offered += GRADES if has_extrapolation_grade(self.potential) else ()
+        self.implemented_properties = offered
 
     @property
     def n_neighbour_builds(self) -> int:
@@ -212,6 +219,8 @@ class Calculator(AseCalculator):
         self.results = known
         if any(name in SPREADS for name in properties):
             self.results |= self._spread(species, positions, cell, pbc, neighbours)
+        if any(name in GRADES for name in properties):
+            self.results |= self._grades(species, positions, cell, neighbours)
 
     def get_property(self, name: str, atoms: Atoms | None = None, allow_calculation: bool = True) -> Any:
         """As in ASE; ``"hessian"`` and ``"dynamical_matrix"`` besides, as in matscipy."""
@@ -263,10 +272,26 @@ class Calculator(AseCalculator):
             from lacemaker.uncertainty import Committee
 
             self._committee = Committee(self.potential, isa=self.parameters["isa"])
-        threads = min(self._evaluator.n_threads, 1 + len(species) // 64)
+        threads = self._threads(len(species))
         spread = self._committee.spread(species, positions, cell, pbc, neighbours, n_threads=threads)
-        found = {"energy_std": spread.energy_std, "forces_std": spread.forces_std}
-        return found if spread.stress_std is None else {**found, "stress_std": spread.stress_std}
+        found: dict[str, Any] = {name: getattr(spread, name) for name in SPREADS}
+        return {name: value for name, value in found.items() if value is not None}
+
+    def _grades(
+        self, species: np.ndarray, positions: np.ndarray, cell: np.ndarray, neighbours: NeighbourList
+    ) -> dict[str, Any]:
+        """Extrapolation grades under their name; compiled on first use."""
+        if self._grade is None:
+            from lacemaker.uncertainty import ExtrapolationGrade
+
+            self._grade = ExtrapolationGrade(self.potential, isa=self.parameters["isa"])
+        threads = self._threads(len(species))
+        return dict.fromkeys(
+            GRADES, self._grade.grades(species, positions, cell, neighbours, n_threads=threads)
+        )
+
+    def _threads(self, n_atoms: int) -> int:
+        return min(self._evaluator.n_threads, 1 + n_atoms // 64)
 
     def __getstate__(self) -> dict[str, Any]:
         return {name: value for name, value in self.__dict__.items() if name not in _COMPILED}

@@ -26,6 +26,7 @@ TOP_KEYS = [
     "fit",
     "data",
     "errors",
+    "extrapolation_grade",
     "dimers",
     "volume_scans",
     "speed",
@@ -66,6 +67,19 @@ def test_the_effective_configuration_repeats_the_fit(fitted, tmp_path):
         == 0
     )
     assert (tmp_path / "again" / "potential.lace").read_bytes() == (fitted / "potential.lace").read_bytes()
+
+
+def test_extrapolation_grades_are_kept_where_cheap_or_wanted(fitted, job):
+    from lacemaker.uncertainty.storage import has_extrapolation_grade
+
+    summary = json.loads((fitted / "summary.json").read_text(encoding="utf-8"))
+    found = summary["extrapolation_grade"]["Si"]
+    assert 0 < found["rank"] <= found["functions"]
+    assert has_extrapolation_grade(Potential.load(fitted / "potential.lace"))
+    config = job / "config.yaml"
+    config.write_text(config.read_text() + "extrapolation_grade: false\n")
+    assert main(["fit", str(config), "--no-report"]) == 0
+    assert not has_extrapolation_grade(Potential.load(job / "out" / "potential.lace"))
 
 
 def test_progress_off_a_terminal_is_plain_timestamped_lines(job):

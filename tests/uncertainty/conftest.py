@@ -1,27 +1,10 @@
 """A small fit with its posterior: two elements, labels from effective-medium copper-gold."""
 
-import numpy as np
 import pytest
-from ase.build import bulk
-from ase.calculators.emt import EMT
+from copper_gold import made
 
 import lacemaker as lace
 from lacemaker.structures import Frames
-
-
-def made(count, seed, amplitude=0.12):
-    """Rattled, strained copper-gold crystals with EMT labels."""
-    rng = np.random.default_rng(seed)
-    atoms_list = []
-    for _ in range(count):
-        atoms = bulk("Cu", a=3.85, cubic=True)
-        atoms.numbers = np.where(rng.random(len(atoms)) < 0.5, 29, 79)
-        atoms.set_cell(atoms.cell[:] @ (np.eye(3) + rng.normal(0, 0.02, (3, 3))), scale_atoms=True)
-        atoms.positions += rng.normal(0, amplitude, atoms.positions.shape)
-        atoms.calc = EMT()
-        atoms.get_potential_energy(), atoms.get_forces()
-        atoms_list.append(atoms)
-    return lace.read(atoms_list)
 
 
 @pytest.fixture(scope="session")

@@ -26,11 +26,11 @@ def potential(fit):
 
 
 def separate(potential, deviations, frame):
-    """Energies, forces and virials of the deviations, each as a potential of its own."""
+    """Site energies, forces and virials of the deviations, each as a potential of its own."""
     found = []
     for c, e in zip(deviations.coefficients, deviations.e0, strict=True):
         one = lace.Potential(potential.basis, c, e).predict(frame)
-        found.append((one.energy, one.forces, one.virial))
+        found.append((one.energies, one.forces, one.virial))
     return [np.array(part) for part in zip(*found, strict=True)]
 
 

@@ -138,6 +138,10 @@ class Config(Section):
         default=8,
         description="Posterior samples kept in the potential, for energy_std and forces_std; 0 for none.",
     )
+    extrapolation_grade: Literal["auto"] | bool = Field(
+        default="auto",
+        description="Active sets kept in the potential, for extrapolation_grade (gamma); auto: where cheap.",
+    )
     weights: dict[str, RowWeights] = Field(
         default_factory=dict, description="By config_type; `default` applies to the rest. Dimensionless."
     )

@@ -28,6 +28,7 @@ ISA_FLAGS = {
     "avx512": ("-march=x86-64-v4", "-mprefer-vector-width=512"),
 }
 _COMMON_FLAGS = ("-std=c++17", "-fPIC", "-fvisibility=hidden", "-fvisibility-inlines-hidden")
+_KERNELS = ("evaluate", "committee", "grade")
 _HOST_UNITS = ("lammps/pair_lace.cpp", "lammps/pair_lace_register.cpp")
 _DOOR = "lammps/plugin_door.cpp"
 _TIMEOUT = 120  # s, for LAMMPS to load the plugin
@@ -167,7 +168,7 @@ def _sources() -> list[Path]:
     root = source_folder()
     names = [
         *root.glob("lacemaker/*.hpp"),
-        *root.glob("kernels/evaluate_*.cpp"),
+        *(file for family in _KERNELS for file in root.glob(f"kernels/{family}_*.cpp")),
         *root.glob("lammps/**/*.[ch]*"),
     ]
     return sorted(file for file in names if file.is_file())
@@ -213,7 +214,11 @@ def _commands(lammps: Installation, folder: Path, name: str) -> tuple[list[list[
     if len(_isas()) > 1:
         version.append("-DLACEMAKER_X86_KERNELS")
     host = [*common, "-O2", *version, *_mpi_flags(lammps, root), f"-I{lammps.headers}"]
-    kernels = {f"kernels/evaluate_{isa}.cpp": [*common, *KERNEL_FLAGS, *ISA_FLAGS[isa]] for isa in _isas()}
+    kernels = {
+        f"kernels/{family}_{isa}.cpp": [*common, *KERNEL_FLAGS, *ISA_FLAGS[isa]]
+        for family in _KERNELS
+        for isa in _isas()
+    }
     units = {**kernels, **dict.fromkeys(_HOST_UNITS, host)}
     objects = {unit: str(folder / (Path(unit).stem + ".o")) for unit in units}
     compile_ = [[*flags, "-c", str(root / unit), "-o", objects[unit]] for unit, flags in units.items()]

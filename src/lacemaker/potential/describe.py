@@ -27,7 +27,7 @@ def summary(potential: Potential, *, measure_speed: bool = False) -> dict[str, A
     """The facts of `describe` as plain data.
 
     Keys: elements, cutoff_A, e0_eV, functions (total, nonzero, by_element), purified (null, full or pair),
-    program, file_bytes, metadata; also speed if `measure_speed`.
+    program, uncertainty, file_bytes, metadata; also speed if `measure_speed`.
     """
     counts: dict[str, dict[str, int]] = {symbol: {} for symbol in potential.elements}
     for (centre, label), count in sorted(potential.columns.counts().items()):
@@ -44,6 +44,7 @@ def summary(potential: Potential, *, measure_speed: bool = False) -> dict[str, A
         },
         "purified": (potential.basis_spec.get("purification") or {}).get("kind"),
         "program": {"a_functions": len(arrays["a_spec"]), "products": len(arrays["term_weight"])},
+        "uncertainty": _uncertainty(potential),
         "file_bytes": len(potential.to_bytes()),
         "metadata": json.loads(json.dumps(dict(potential.metadata))),
     }
@@ -83,6 +84,7 @@ def _rows(facts: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
     yield "program", f"{facts['program']['a_functions']} A functions, {facts['program']['products']} products"
     yield "E0", ", ".join(f"{symbol} {value:.6g} eV" for symbol, value in facts["e0_eV"].items())
     yield from provenance_rows(metadata)
+    yield "uncertainty", facts["uncertainty"] or "none stored"
     yield "file size", f"{facts['file_bytes'] / 1024:.1f} kB"
 
 
@@ -97,6 +99,18 @@ def provenance_rows(metadata: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
         if key in metadata or key != "created":
             yield key, str(metadata.get(key) or "not stated")
     yield "versions", _inline(metadata.get("versions", {}))
+
+
+def _uncertainty(potential: Potential) -> str:
+    """What the file holds for standard deviations and extrapolation grades; see `lacemaker.uncertainty`."""
+    extras, found = potential.extras, []
+    if "committee.coefficients" in extras:
+        found.append(f"committee of {len(extras['committee.coefficients'])}")
+    if "posterior.factor" in extras:
+        found.append("posterior")
+    if "grade.inverse" in extras:
+        found.append("extrapolation grade")
+    return ", ".join(found)
 
 
 def _tables(errors: Any) -> Iterator[tuple[str, str]]:

@@ -31,11 +31,19 @@ class Spread:
         eV/Å.
     stress_std : ndarray (6,) or None
         eV/Å³, ASE's order; None without a volume.
+    energies_std : ndarray (n_atoms,) or None
+        Of the site energies, eV; None where it was not made (exact variances).
     """
 
     energy_std: float
     forces_std: Matrix
     stress_std: Matrix | None
+    energies_std: Matrix | None = None
+
+    @property
+    def forces_std_norm(self) -> Matrix:
+        """(n_atoms,) eV/Å: root of the sum of the variances of an atom's three force components."""
+        return np.sqrt(np.einsum("ia,ia->i", self.forces_std, self.forces_std))
 
 
 class Committee:
@@ -86,7 +94,7 @@ class Committee:
         *,
         n_threads: int = 1,
     ) -> tuple[Matrix, Matrix, Matrix]:
-        """Energies (k,) eV, forces (k, n_atoms, 3) eV/Å, virials (k, 6) eV of the members, less the mean."""
+        """Site energies (k, n_atoms) eV, forces (k, n_atoms, 3) eV/Å, virials (k, 6) eV, less the mean."""
         return self._kernel.evaluate(
             positions,
             cell,
@@ -105,7 +113,7 @@ class Committee:
         energies, forces, virials = self.deviations(species, positions, cell, neighbours, n_threads=n_threads)
         volume = abs(float(np.linalg.det(cell))) if np.any(pbc) else 0.0
         stress = _rms(virials) / volume if volume > 0.0 else None
-        return Spread(float(_rms(energies)), _rms(forces), stress)
+        return Spread(float(_rms(energies.sum(axis=1))), _rms(forces), stress, _rms(energies))
 
     def predict(self, structure: Structure, *, n_threads: int = 1) -> Spread:
         """Standard deviations of energy, forces and stress of one structure."""

@@ -18,6 +18,7 @@ import numpy as np
 
 from lacemaker.errors import EvaluationError
 from lacemaker.potential.messages import problem
+from lacemaker.uncertainty.functions import attach_functions
 
 if TYPE_CHECKING:
     from lacemaker.potential import Potential
@@ -50,6 +51,8 @@ def attach_committee(
 ) -> Potential:
     """The potential with `size` posterior samples, from which its calculator makes standard deviations.
 
+    With them travels the table of its functions, from which LAMMPS makes the members' weights.
+
     The standard deviation of a standard deviation from k samples is 1/√(2k) of it: 25 % for 8.
     """
     return attach_deviations(potential, deviations_of(posterior, len(potential.elements), size, seed))
@@ -67,7 +70,9 @@ def deviations_of(
 
 def attach_deviations(potential: Potential, deviations: Deviations) -> Potential:
     """The potential with samples drawn before."""
-    return potential.with_extras(**{_COEFFICIENTS: deviations.coefficients, _E0: deviations.e0})
+    return attach_functions(
+        potential.with_extras(**{_COEFFICIENTS: deviations.coefficients, _E0: deviations.e0})
+    )
 
 
 def attach_posterior(potential: Potential, posterior: Posterior) -> Potential:
@@ -132,6 +137,11 @@ def stored_posterior(potential: Potential) -> Posterior:
 def has_committee(potential: Potential) -> bool:
     """Whether a potential carries posterior samples."""
     return _COEFFICIENTS in potential.extras and _E0 in potential.extras
+
+
+def has_extrapolation_grade(potential: Potential) -> bool:
+    """Whether a potential carries active sets for extrapolation grades."""
+    return "grade.inverse" in potential.extras
 
 
 def _wrong_shape(shape: tuple[int, ...]) -> EvaluationError:

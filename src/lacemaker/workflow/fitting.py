@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from lacemaker.potential import Potential
     from lacemaker.regression import Fit
     from lacemaker.report.labelled import LabelledSet
+    from lacemaker.structures import Frames
 
 __all__ = ["FitResult", "fit", "make_basis", "make_fit"]
 
@@ -241,8 +242,11 @@ class _Run:
             "fit": fitted.to_dict(),
             "data": sets.facts(self.config),
             "errors": {},
+            "extrapolation_grade": {},
         }
         labelled: list[LabelledSet] = []
+        with self._kept("the extrapolation grade"):
+            potential = self._grade(potential, sets.train)
         with self._kept("the error tables"):
             labelled = self._errors(potential, sets)
             potential = potential.with_metadata(errors=self.summary["errors"])
@@ -268,6 +272,31 @@ class _Run:
             shutil.rmtree(self.folder / CHUNKS, ignore_errors=True)
         errors = {s.name: s.errors for s in labelled}
         return FitResult(self.folder, potential, errors, self.summary, tuple(self.problems))
+
+    def _grade(self, potential: Potential, train: Frames) -> Potential:
+        """The potential with active sets, saved; unchanged if not wanted or, with `auto`, dear."""
+        from lacemaker.uncertainty.active_sets import attach_extrapolation_grade, cost
+        from lacemaker.uncertainty.extrapolation import stored_active_sets
+
+        wanted = self.config.extrapolation_grade
+        price = cost(potential, train)
+        if wanted == "auto" and not price.cheap:
+            self.progress.note(f"extrapolation grade left out ({price}); extrapolation_grade: true makes it")
+        if not (price.cheap if wanted == "auto" else wanted):
+            return potential
+        limited = _blas_threads(self.config, potential.basis)
+        with self.timer.stage("extrapolation grade", "sweeps") as advance, limited:
+            potential = attach_extrapolation_grade(
+                potential, train, n_threads=threads(self.config), progress=advance
+            )
+        potential.save(self.folder / POTENTIAL)
+        sets = stored_active_sets(potential)
+        self.summary["extrapolation_grade"] = {
+            active.element: {"functions": len(active.columns), "rank": active.rank} for active in sets
+        }
+        for active in sets:
+            self.progress.note(f"active set, {active}")
+        return potential
 
     def _export(self, potential: Potential) -> None:
         from lacemaker.deploy.yace import export_yace
