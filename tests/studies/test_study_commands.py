@@ -124,6 +124,9 @@ def test_report_on_one_potential(result, folder, config, capsys):
     assert main(["study", "model", str(folder / "cu.lace"), str(config), "-o", str(folder / "m")]) == 0
     assert "foretold" in capsys.readouterr().out
     assert json.loads((folder / "m" / "generalisation.json").read_text())["reference"]
+    page = (folder / "m" / "generalisation.html").read_text()
+    assert "<svg" in page
+    assert "C44 (GPa), clamped ions" in page
 
 
 def test_clamped_balls_converge_and_are_kept(tmp_path, monkeypatch, capsys):

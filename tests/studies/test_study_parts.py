@@ -316,3 +316,14 @@ def test_configurations_refuse_unknown_keys():
         slopes_config({"radii": [5, 4]})
     assert isinstance(slopes_config({}), SlopesConfig)
     assert study_config({}).sizes == (1, 2, 3)
+
+
+def test_hessian_of_other_atoms_than_those_seen_last():
+    """matscipy sizes its arrays by the atoms of the last calculation."""
+    pytest.importorskip("matscipy")
+    reference = make_reference("stillinger-weber")
+    crystal = reference.crystal("diamond", "Si", None)  # eight atoms were seen last
+    matrix = reference.hessian(crystal.cell.repeat((2, 1, 1)))
+    assert matrix.shape == (48, 48)
+    assert np.allclose(matrix @ np.tile([1.0, 0.0, 0.0], 16), 0.0, atol=1e-8)
+    assert reference.has_hessian

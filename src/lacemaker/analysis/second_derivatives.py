@@ -36,6 +36,7 @@ def hessian(calculator: Any, atoms: Atoms, *, step: float | None = None) -> csr_
     from scipy.sparse import csr_array
 
     if step is None and hasattr(calculator, "get_hessian"):
+        calculator.get_property("energy", atoms)  # matscipy's sizes its arrays by the atoms it saw last
         matrix = csr_array(calculator.get_hessian(atoms, format="sparse"))
     else:
         rows = displaced_force_constants(calculator, atoms, range(len(atoms)), step=step or 1e-3)

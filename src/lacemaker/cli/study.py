@@ -112,13 +112,14 @@ def model(
     config: Annotated[Path, typer.Argument(help="YAML file: reference, crystal, defects, sizes.")],
     output: Annotated[Path | None, typer.Option("--output", "-o", help="Folder for the results.")] = None,
 ) -> None:
-    """Measure one fitted potential on a crystal and its defects; writes generalisation.json."""
+    """Measure one fitted potential on a crystal and its defects; writes generalisation.html and .json."""
     from lacemaker.cli.progress import progress_for
     from lacemaker.potential import Potential
+    from lacemaker.report.generalisation_page import generalisation_page
     from lacemaker.studies.config import study_config
     from lacemaker.studies.generalisation import generalisation_report
     from lacemaker.studies.references import make_reference
-    from lacemaker.workflow.outputs import output_folder, versions, write_json
+    from lacemaker.workflow.outputs import output_folder, versions, write_json, write_text
 
     settings = study_config(config)
     folder = output_folder(settings.output if output is None else output)
@@ -134,5 +135,6 @@ def model(
         progress=progress_for(),
     )
     write_json(folder / "generalisation.json", {"versions": versions(), **report.to_dict()})
+    write_text(folder / "generalisation.html", generalisation_page(report))
     print(report)
-    print(f"\nresults in {folder}: generalisation.json")
+    print(f"\nresults in {folder}: generalisation.html, generalisation.json")

@@ -93,8 +93,9 @@ class Reference:
         """Hessian (3N, 3N) in eV/Å², or None if the reference knows forces only."""
         if not self.has_hessian:
             return None
-        matrix = self.calculator.get_hessian(atoms, format="sparse").tocsr()
-        return 0.5 * (matrix + matrix.T)
+        from lacemaker.analysis.second_derivatives import hessian
+
+        return hessian(self.calculator, atoms)
 
 
 def _stillinger_weber() -> Any:
