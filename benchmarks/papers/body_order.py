@@ -47,7 +47,7 @@ from lacemaker.structures import Frame
 
 RIDGES = (1e-10, 1e-4, 1e-2)
 CARBON_E0 = -1.3  # eV: lowest energy of the set (-9.13 eV/atom, near diamond) + 7.8 eV of PBE cohesion; ± 0.1
-CARBON_DEGREES, SILICON_DEGREES = (16, 14, 10, 8), (16, 14, 12, 10)
+CARBON_DEGREES, SILICON_DEGREES = (20, 17, 14, 11), (16, 14, 12, 10)
 BASES = ("standard", "pair", "full")
 DIMER_WEIGHT = 30.0
 
@@ -102,7 +102,7 @@ def _draw_truths(path: Path, rows: Sequence[dict[str, Any]]) -> None:
     matplotlib.use("Agg")
     import matplotlib.pyplot as plt
 
-    figure, axes = plt.subplots(1, 2, figsize=(10, 4), sharey=True)
+    figure, axes = plt.subplots(1, 2, figsize=(10, 4), sharex=True, sharey=True)
     for axis, truth in zip(axes, TRUTHS, strict=True):
         mine = [r for r in rows if r["truth"] == truth and r["bodies"] == 3]
         for data in dict.fromkeys(r["data"] for r in mine):
@@ -261,7 +261,7 @@ def _draw_curves(path: Path, curves: dict[Any, Any], known: PairReference, bases
                     axis.plot(curve.r, curve.energy, label=f"K = {bodies}")
             axis.plot(known.r, known.energy, "k.", label=known.source)
             axis.axhline(0, color="grey", lw=0.5)
-            axis.set(ylim=(-1.8 * depth, 1.0 * depth), xlim=(0.9 * known.r[0], 6), title=f"{kind}, {data}")
+            axis.set(ylim=(-1.4 * depth, 1.0 * depth), xlim=(0.9 * known.r[0], 6), title=f"{kind}, {data}")
         line[0].set_ylabel("V$_2$ (eV)")
     for axis in axes[-1]:
         axis.set_xlabel("distance (Å)")
@@ -289,7 +289,7 @@ def main() -> None:
     )
     parser.add_argument("part", choices=("truths", "carbon", "silicon"))
     parser.add_argument("--output", type=Path, default=Path("body_order_results"))
-    parser.add_argument("--structures", type=int, help="training structures (truths: 240, carbon: 150)")
+    parser.add_argument("--structures", type=int, help="training structures (truths: 240, carbon: 400)")
     parser.add_argument("--bases", nargs="+", choices=BASES, default=list(BASES))
     given = parser.parse_args()
     given.output.mkdir(parents=True, exist_ok=True)
@@ -299,7 +299,7 @@ def main() -> None:
     elif given.part == "carbon":
         curve = bundled_curve("C", "C")
         assert curve is not None
-        train, test = carbon_frames(given.structures or 150, 40)
+        train, test = carbon_frames(given.structures or 400, 80)
         options = {"cutoff": 4.5, "r0": 1.45}
         converge("carbon", train, test, curve, CARBON_E0, CARBON_DEGREES, options, given.bases, given.output)
     else:
