@@ -24,14 +24,15 @@ def test_grids_ascend_to_six_ångström():
 
 
 def test_hydrogen_dissociates_into_atoms_and_restarts(tmp_path):
-    """H2 at 0.74 Å is bound by 4.5 eV in PBE; far apart only the broken-symmetry singlet and the triplet reach 0."""
+    """H2 at 0.74 Å is bound by 4.5 eV in PBE; far apart the restricted singlet is wrong, others reach 0."""
     pytest.importorskip("pyscf")
     cache, lines = tmp_path / "points.json", []
     curve = compute_dimer("H", "H", [5.0, 0.74], basis="def2-svp", cache=cache, progress=lines.append)
     assert curve["r_A"] == [0.74, 5.0]
     assert -4.9 < curve["energy_eV"][0] < -4.0
     assert abs(curve["energy_eV"][1]) < 0.02
-    assert curve["states_eV"]["singlet"][1] > 1.0
+    restricted = curve["states_eV"]["singlet"][1]
+    assert restricted is None or restricted > 1.0  # far too high where it converges at all
     assert curve["state"][0] in ("singlet", "broken-symmetry")
     assert len(lines) == 2
     stored = cache.read_text()

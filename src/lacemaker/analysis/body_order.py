@@ -394,7 +394,9 @@ class _References:
 
     def _add(self, found: Mapping[tuple[str, str], PairReference]) -> None:
         for pair, curve in found.items():
-            self.by_pair.setdefault(frozenset(pair), []).append(curve)
+            known = self.by_pair.setdefault(frozenset(pair), [])
+            if not any(_same_curve(curve, other) for other in known):
+                known.append(curve)
 
     def of(self, a: str, b: str) -> tuple[PairReference, ...]:
         """All references of a pair."""
@@ -404,6 +406,13 @@ class _References:
         """The reference that counts most, as the refits take it."""
         known = self.of(a, b)
         return (known[0].r, known[0].energy) if known else None
+
+
+def _same_curve(one: PairReference, other: PairReference) -> bool:
+    """Whether two references are one and the same, as bundled dimers and those of the bundled data set."""
+    return len(one.r) == len(other.r) and bool(
+        np.allclose(one.r, other.r, atol=1e-4) and np.allclose(one.energy, other.energy, atol=1e-3)
+    )
 
 
 def _some_matter(frames: Sequence[Any]) -> list[Any]:
