@@ -163,7 +163,7 @@ def compute_dimer(
 def _envelope(r: np.ndarray, table: dict[str, list[float | None]]) -> list[tuple[float, str]]:
     rows = []
     for k, distance in enumerate(r):
-        done = [(values[k], name) for name, values in table.items() if values[k] is not None]
+        done = [(value, name) for name, values in table.items() if (value := values[k]) is not None]
         if not done:
             raise RuntimeError(
                 f"no spin state converged at {distance:.3f} Å. Found {len(table)} states tried. Leave the "
