@@ -144,7 +144,7 @@ def test_crystals_of_two_atoms_are_no_dimers(frames):
 
 def test_bundled_curves_are_read():
     pairs = bundled_pairs()
-    assert ("C", "C") in pairs
+    assert pairs == [("C", "C"), ("Si", "Si")]
     assert bundled_curve("Xe", "Si") is None
     carbon = bundled_references([("C", "C")])["C", "C"]
     assert (np.diff(carbon.r) > 0).all()
@@ -155,6 +155,12 @@ def test_bundled_curves_are_read():
     assert abs(at[1.3] + 6.90) < 0.02
     assert abs(at[1.6] + 5.49) < 0.02
     assert abs(carbon.energy[-1]) < 0.1
+
+
+def test_the_bundled_silicon_is_that_of_the_data_set(frames):
+    bundled, found = bundled_curve("Si", "Si"), dimers_in(frames)["Si", "Si"]
+    np.testing.assert_allclose(bundled.r, found.r, atol=1e-6)
+    np.testing.assert_allclose(bundled.energy, found.energy, atol=1e-4)
 
 
 def test_a_curve_from_a_file(tmp_path):

@@ -10,7 +10,7 @@ import numpy as np
 from lacemaker.analysis.tables import align
 
 if TYPE_CHECKING:
-    from lacemaker.analysis.body_order import BodyOrderReport, PairFinding
+    from lacemaker.analysis.body_findings import BodyOrderReport, PairFinding
 
 __all__ = ["body_advice", "body_text"]
 
@@ -62,8 +62,8 @@ def _sanity(report: BodyOrderReport) -> Iterator[tuple[str, str]]:
         else:
             yield (
                 "warn",
-                f"{name}: {sanity.minima} minima, {sanity.force_flips} changes of the force's sign where a "
-                "physical pair has one. A separate pair part, a smoother prior or dimers would settle it.",
+                f"{name}: minima {sanity.minima}, changes of the force's sign {sanity.force_flips}, where a "
+                "physical pair has one of each. A separate pair part, a smoother prior or dimers would help.",
             )
 
 

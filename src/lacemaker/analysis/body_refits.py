@@ -142,7 +142,7 @@ def body_order_fits(
         validation = None if held_out is None else low.restrict(held_out)
         restricted = low.restrict(system)
         fit = solve(restricted, validation=validation, **options)
-        fit = fit if hasattr(fit, "coefficients") else fit.select().fit  # type: ignore[attr-defined]
+        fit = fit if hasattr(fit, "coefficients") else fit.select().fit
         found.append(_body_fit(k, fit, restricted, wanted, reference, frames))
         if advance is not None:
             advance(done, len(chosen))
@@ -253,13 +253,13 @@ def body_shares(potential: Potential, frames: Sequence[Frame]) -> dict[int, tupl
         parts = order_parts(potential)
     except BasisError:
         return None
-    sizes = np.array([len(frame.numbers) for frame in frames])
-    energies = {
-        int(bodies): np.array([p.energy for p in part.predict_many(frames, n_threads=1, forces=False)])
-        / sizes
-        for bodies, part in parts.items()
-        if int(bodies) > 1
-    }
+    structures: list[Any] = list(frames)
+    sizes = np.array([len(frame.numbers) for frame in structures])
+    energies = {}
+    for bodies, part in parts.items():
+        if int(bodies) > 1:
+            predictions = part.predict_many(structures, n_threads=1, forces=False)
+            energies[int(bodies)] = np.array([p.energy for p in predictions]) / sizes
     return _shares(energies, float(len(frames)))
 
 

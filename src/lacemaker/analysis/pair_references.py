@@ -73,10 +73,10 @@ def dimers_in(
     points: dict[tuple[str, str], list[tuple[float, float]]] = {}
     for frame in listed:
         distance = _dimer_length(frame)
-        if distance is None or not set(frame.symbols) <= set(free):
+        if distance is None or frame.energy is None or not set(frame.symbols) <= set(free):
             continue
         first, second = sorted(frame.symbols)
-        energy = float(frame.energy) - free[first] - free[second]
+        energy = frame.energy - free[first] - free[second]
         points.setdefault((first, second), []).append((distance, energy))
     found = {}
     for pair, rows in points.items():

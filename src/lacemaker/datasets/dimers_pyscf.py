@@ -28,6 +28,7 @@ __all__ = ["compute_dimer", "default_distances", "spin_states"]
 HARTREE = 27.211386245988  # eV, CODATA 2018
 NAMES = ("singlet", "doublet", "triplet", "quartet", "quintet", "sextet", "septet", "octet", "nonet")
 BROKEN = "broken-symmetry"
+MAX_CYCLES = 25  # of self-consistency; states that need more are left out where another converged
 _SHORT = {"C": 1.0, "Si": 1.6}  # Å, where the default grid begins
 _SHELLS = (2, 6, 10, 14)  # electrons in a filled s, p, d, f shell
 
@@ -162,7 +163,7 @@ def compute_dimer(
 def _envelope(r: np.ndarray, table: dict[str, list[float | None]]) -> list[tuple[float, str]]:
     rows = []
     for k, distance in enumerate(r):
-        done = [(values[k], name) for name, values in table.items() if values[k] is not None]
+        done = [(value, name) for name, values in table.items() if (value := values[k]) is not None]
         if not done:
             raise RuntimeError(
                 f"no spin state converged at {distance:.3f} Å. Found {len(table)} states tried. Leave the "
@@ -206,7 +207,7 @@ def _solver(
     atoms = [(symbol, (0.0, 0.0, height)) for symbol, height in zip(symbols, z, strict=True)]
     molecule = gto.M(atom=atoms, basis=basis, spin=spin, unit="Angstrom", verbose=0)
     field = (dft.RKS if restricted else dft.UKS)(molecule)
-    field.xc, field.grids.level, field.conv_tol, field.max_cycle = functional, grid, 1e-6, 35
+    field.xc, field.grids.level, field.conv_tol, field.max_cycle = functional, grid, 1e-6, MAX_CYCLES
     return field
 
 

@@ -13,11 +13,13 @@ from lacemaker.report.scale import Scale, linear
 from lacemaker.report.svg import Chart
 
 if TYPE_CHECKING:
-    from lacemaker.analysis.body_order import BodyOrderReport, PairFinding, TripleFinding
+    from lacemaker.analysis.body_findings import BodyOrderReport, PairFinding, TripleFinding
+    from lacemaker.datasets.dimers import PairReference
 
 __all__ = ["bodies_page", "bodies_sections"]
 
 MOST_PAIRS = 6  # drawn; all are in the table
+MOST_POINTS = 60  # of a reference; more are drawn as a line
 BAND = 2.0  # standard deviations on either side
 _SPANS = {"extrapolated": (4, "extrapolated: a direct calculation would tell more"), "prior": (7, "prior")}
 
@@ -81,6 +83,7 @@ def _pair_section(report: BodyOrderReport) -> Section:
         figures.append(Figure(f"Effective pair interaction V₂, {pair.curve.name}", _pair_chart(pair)))
         if pair.support is not None:
             figures.append(Figure(f"What supports it, {pair.curve.name}", _support_chart(pair)))
+    side_by_side = [FigureRow(figures[k : k + 2]) for k in range(0, len(figures), 2)]
     header, rows = pair_rows(report)
     return Section(
         "pairs",
@@ -89,7 +92,7 @@ def _pair_section(report: BodyOrderReport) -> Section:
         "to it. The band is two posterior standard deviations of the coefficients, within the model; shaded "
         "ranges are not settled by the data.",
         [
-            FigureRow(figures),
+            *side_by_side,
             Table(
                 header,
                 rows,
@@ -130,17 +133,22 @@ def _pair_chart(pair: PairFinding) -> str:
         half = BAND * pair.support.std
         chart.band(curve.r, curve.energy - half, curve.energy + half, series=0, label="± 2 σ")
     for k, reference in enumerate(pair.references, 1):
-        if len(reference.r) > 60:
-            chart.line(reference.r, reference.energy, series=k, label=reference.source, dashed=True)
-            continue
-        titles = [f"{e:.3f} eV at {r:.2f} Å" for r, e in zip(reference.r, reference.energy, strict=True)]
-        if reference.state:
-            titles = [f"{t}, {s}" for t, s in zip(titles, reference.state, strict=True)]
-        chart.points(
-            reference.r, reference.energy, series=k, label=reference.source, radius=3.0, titles=titles
-        )
+        _draw_reference(chart, reference, k)
     chart.line(curve.r, curve.energy, series=0, label="this model")
     return chart.render()
+
+
+def _draw_reference(chart: Chart, reference: PairReference, series: int) -> None:
+    """Points with hover texts, or a dashed line where there are many."""
+    if len(reference.r) > MOST_POINTS:
+        chart.line(reference.r, reference.energy, series=series, label=reference.source, dashed=True)
+        return
+    titles = [f"{e:.3f} eV at {r:.2f} Å" for r, e in zip(reference.r, reference.energy, strict=True)]
+    if reference.state:
+        titles = [f"{t}, {s}" for t, s in zip(titles, reference.state, strict=True)]
+    chart.points(
+        reference.r, reference.energy, series=series, label=reference.source, radius=3.0, titles=titles
+    )
 
 
 def _support_chart(pair: PairFinding) -> str:
@@ -180,8 +188,8 @@ def _fit_section(report: BodyOrderReport) -> Section:
         chart.horizontal(0.0)
         for k, (label, curve) in enumerate(curves):
             chart.line(curve.r, curve.energy, series=k, label=label)
-        for k, reference in enumerate(pair.references[:2], len(curves)):
-            chart.points(reference.r, reference.energy, series=k + 1, label=reference.source, radius=2.6)
+        for k, reference in enumerate(pair.references[:2], len(curves) + 1):
+            _draw_reference(chart, reference, k)
         figures.append(Figure(f"V₂ by body order of the model, {name}", chart.render()))
     header, rows = fit_rows(report)
     pure = all(body.body_shares is not None for body in report.fits)
