@@ -3,9 +3,9 @@
 The published test sets have 23 to 31 structures, so that an energy MAE carries a third of noise. Here the
 given test set and nine folds of the training set are the test set once each; the next fold is what paths do
 not see, and coefficients are refitted by evidence on all nine. The rows of an element are assembled once
-(with sparse_paths.py, in the same folder); a re-split merges triangular factors. "ours": fitted E0, virials,
-the prior chosen by the data (for 319 functions, on the training rows of the re-split), OMP with scores weighed
-by cost; everything else has the published settings (p = 4, no E0).
+(with sparse_paths.py, in the same folder); a re-split merges triangular factors. "ours": fitted E0, the prior
+chosen by the data (for 319 functions, on the training rows of the re-split), OMP with scores weighed by cost;
+everything else has the published settings (p = 4, no E0).
 
     python benchmarks/papers/sparse_resplits.py                       # 1 to 2 min of one core per element
     python benchmarks/papers/sparse_resplits.py --elements Si --ours  # adds lacemaker's settings
