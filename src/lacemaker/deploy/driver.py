@@ -11,7 +11,7 @@ import os
 import socket
 import time
 from collections.abc import Callable
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -62,12 +62,13 @@ def read_structure(path: str | os.PathLike[str]) -> Atoms:
     from ase.io import read
 
     try:
-        return read(os.fspath(path))
+        atoms: Any = read(os.fspath(path), index=-1)
     except Exception as error:  # readers of ASE fail in many ways
         raise problem(
             DataError, "the structure cannot be read", f"{os.fspath(path)}: {error or type(error).__name__}",
             "give a file that ase.io.read knows, such as extended XYZ or POSCAR",
         ) from error  # fmt: skip
+    return atoms
 
 
 def drive(

@@ -24,8 +24,9 @@ __all__ = ["YaceCalculator"]
 class YaceCalculator(AseCalculator):
     """ASE calculator of a ``.yace`` potential: energy, free_energy, energies, forces, stress.
 
-    Runs on the compiled kernels, with the embedding's derivative where it is not linear, at 1.2 to 1.5 times
-    the cost of `lacemaker.Calculator` with the ``.lace`` file of the same potential.
+    Runs on the compiled kernels, with the embedding's derivative where it is not linear, at 1.2 to 1.7 times
+    the cost of `lacemaker.Calculator` with the ``.lace`` file of the same potential; radial functions that
+    differ with l and several densities cost up to twice as much again.
 
     Parameters
     ----------

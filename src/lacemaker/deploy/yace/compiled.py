@@ -102,8 +102,8 @@ class _Centre:
 
     def channels(self, other: int) -> np.ndarray:
         """(n, 3) distinct (n, l, m) of one kind of neighbour."""
-        rows = [keys.reshape(-1, 4) for keys, _ in self.many]
-        rows = np.concatenate(rows) if rows else np.zeros((0, 4), dtype=np.int64)
+        none = np.zeros((0, 4), dtype=np.int64)
+        rows = np.concatenate([none, *(keys.reshape(-1, 4) for keys, _ in self.many)])
         return np.unique(rows[rows[:, 0] == other][:, 1:], axis=0)
 
     def pair(self, other: int) -> _Pair:
@@ -116,7 +116,8 @@ class _Centre:
         at_core = head + n if has_core else None
         rest = head + n + has_core
         first = [0] + [0 if shared else rest + sum(n_of_l[1:ell]) for ell in range(1, len(n_of_l))]
-        charges = tuple(ATOMIC_NUMBERS[self.model.elements[k]] for k in (self.species, other))
+        elements = self.model.elements
+        charges = ATOMIC_NUMBERS[elements[self.species]], ATOMIC_NUMBERS[elements[other]]
 
         def functions(r: np.ndarray) -> np.ndarray:
             values = matrix @ radial_functions(bond, r)[0]

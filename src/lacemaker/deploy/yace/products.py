@@ -122,7 +122,7 @@ def real_products(factors: np.ndarray, weights: np.ndarray) -> tuple[np.ndarray,
     """
     m = factors[:, :, 3]
     k = np.abs(m)
-    root = np.where(m == 0, np.sqrt(4 * np.pi), np.sqrt(2 * np.pi)).astype(complex)
+    root = np.sqrt(np.where(m == 0, 4 * np.pi, 2 * np.pi)) + 0j
     cosine = root * np.where((m > 0) & (k % 2 == 1), -1.0, 1.0)
     sine = cosine * np.where(m > 0, 1j, -1j)
     keys, values = [], []
