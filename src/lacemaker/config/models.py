@@ -138,7 +138,7 @@ class Config(Section):
         default=8,
         description="Posterior samples kept in the potential, for energy_std and forces_std; 0 for none.",
     )
-    extrapolation_grade: Literal["auto"] | bool = Field(
+    extrapolation_grade: Literal["auto", True, False] = Field(
         default="auto",
         description="Active sets kept in the potential, for extrapolation_grade (gamma); auto: where cheap.",
     )
