@@ -1,5 +1,6 @@
 """What a fitted potential does: errors by group, scans, a short MD run, elasticity, phonons, defects."""
 
+from lacemaker.analysis.body_order import BodyOrderReport, body_order_report
 from lacemaker.analysis.defects import (
     ForceConstantErrors,
     GeometryError,
@@ -26,6 +27,7 @@ from lacemaker.analysis.second_derivatives import hessian
 from lacemaker.analysis.tables import errors_markdown, errors_text
 
 __all__ = [
+    "BodyOrderReport",
     "DimerCurve",
     "ElasticConstants",
     "ErrorTable",
@@ -38,6 +40,7 @@ __all__ = [
     "Predictions",
     "VirialErrors",
     "VolumeScan",
+    "body_order_report",
     "dimer_curves",
     "elastic_constants",
     "equilibrium_scale",
