@@ -33,7 +33,7 @@ __all__ = ["comparison_section", "study_page"]
 
 Row = Mapping[str, Any]
 _SIZE = "training cell L (cells)"
-WIDEST = 2.0  # half-width of a slope from which its confidence band is not worth drawing
+WIDEST = 2.0  # half-width of a slope from which neither it nor its band is worth showing
 
 
 def study_page(
@@ -127,7 +127,7 @@ def _scatter(
             if slope.half_width < WIDEST:
                 for edge in slope.band(ends):
                     chart.line(ends, edge, series=k)
-            label = f"{name}: slope {slope}"
+                label = f"{name}: slope {slope}"
         titles = [_tip(row) for row, chosen in zip(kept, mine, strict=True) if chosen]
         chart.points(x[mine], y[mine], series=k, label=label, radius=3.5, titles=titles)
     return chart.render()
