@@ -84,7 +84,7 @@ def force_constants(potential: Potential, frame: Frame) -> np.ndarray | None:
     for row in range(len(label)):
         parts = label.geometries(row, frame.positions)
         moved: Any = [_Atoms(frame.numbers, positions, frame.cell, frame.pbc) for _, positions in parts]
-        found = potential.predict_many(moved, n_threads=1)
+        found: Any = potential.predict_many(moved, n_threads=1)
         rows.append(-sum(weight * p.forces for (weight, _), p in zip(parts, found, strict=True)))
     return np.array(rows)
 
@@ -92,7 +92,7 @@ def force_constants(potential: Potential, frame: Frame) -> np.ndarray | None:
 def _formation(potential: Potential, frames: Sequence[Frame], energy: np.ndarray) -> np.ndarray:
     out, bulk = np.full(len(frames), np.nan), {}
     for k, frame in enumerate(frames):
-        reference = frame.reference
+        reference: Any = frame.reference
         if reference is None:
             continue
         if id(reference) not in bulk:

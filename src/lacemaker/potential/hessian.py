@@ -125,7 +125,9 @@ class HessianEvaluator:
         matrix = bsr_array((blocks, columns, first), shape=(3 * n, 3 * n)).tocsr()
         return ((matrix + matrix.T) / 2).tocsr()
 
-    def _arguments(self, structure: Structure) -> tuple[np.ndarray, ...]:
+    def _arguments(
+        self, structure: Structure
+    ) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
         species, positions, cell, pbc = self.evaluator.prepare(structure)
         neighbours = self.evaluator.neighbours(positions, cell, pbc)
         return positions, cell, species, neighbours.first, neighbours.index, neighbours.shift

@@ -308,7 +308,9 @@ class _Kernel:
         return out[:, : self._rows.n_columns], baseline
 
 
-def _geometry(frame: Frame, species: NDArray[np.int32], neighbours: Any) -> tuple[Any, ...]:
+def _geometry(
+    frame: Frame, species: NDArray[np.int32], neighbours: Any
+) -> tuple[Matrix, Matrix, NDArray[np.int32], Any, Any, Any]:
     """What every kernel takes."""
     positions = np.ascontiguousarray(frame.positions, dtype=np.float64)
     cell = np.ascontiguousarray(frame.cell, dtype=np.float64)

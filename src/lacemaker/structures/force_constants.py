@@ -116,7 +116,9 @@ class ForceConstants:
         plus = np.asarray(plus, dtype=np.float64)
         back = 0.0 if minus is None else step
         before = np.zeros_like(plus) if minus is None else np.asarray(minus, dtype=np.float64)
-        return cls([atom], [direction], [[step, back]], -(plus - before)[None] / (step + back))
+        steps = np.array([[step, back]], dtype=np.float64)
+        values = -(plus - before)[None] / (step + back)
+        return cls(np.array([atom]), np.array([direction], dtype=np.float64), steps, values)
 
     def joined(self, other: ForceConstants) -> ForceConstants:
         """The rows of both."""
