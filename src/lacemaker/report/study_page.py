@@ -26,15 +26,14 @@ from lacemaker.studies.results import estimator_accuracy, rows_of, slopes_of
 from lacemaker.studies.text import NO_GEOMETRY
 
 if TYPE_CHECKING:
-    from lacemaker.studies.clusters import BallConvergence
     from lacemaker.studies.run import StudyResult
     from lacemaker.studies.verdict import Judgement
 
-__all__ = ["comparison_section", "slopes_page", "study_page"]
+__all__ = ["comparison_section", "study_page"]
 
 Row = Mapping[str, Any]
 _SIZE = "training cell L (cells)"
-WIDEST = 2.0  # half-width of a slope from which its confidence band is not worth drawing
+WIDEST = 2.0  # half-width of a slope from which neither it nor its band is worth showing
 
 
 def study_page(
@@ -128,7 +127,7 @@ def _scatter(
             if slope.half_width < WIDEST:
                 for edge in slope.band(ends):
                     chart.line(ends, edge, series=k)
-            label = f"{name}: slope {slope}"
+                label = f"{name}: slope {slope}"
         titles = [_tip(row) for row, chosen in zip(kept, mine, strict=True) if chosen]
         chart.points(x[mine], y[mine], series=k, label=label, radius=3.5, titles=titles)
     return chart.render()
@@ -298,36 +297,3 @@ def comparison_section(lines: Sequence[tuple[str, ...]]) -> Section:
     """Before and after: defect cells alone against all suggestions."""
     header = ["defect", "L", "error", "unit", "defect cells alone (EF)", "with suggestions (EF+FC+V)"]
     return Section("suggestions", "What the suggestions bring", "", [Table(header, lines)])
-
-
-def slopes_page(found: Sequence[BallConvergence], reference: str) -> str:
-    """The page of `lace study slopes`."""
-    sections = []
-    for one in found:
-        figures = []
-        labels = {"two_norm": "‖D(u_R-u_∞)‖₂ (Å)", "maximum": "largest (Å)", "energy": "energy (eV)"}
-        for name, slope in one.slopes().items():
-            values = np.abs(getattr(one, name))
-            chart = Chart(
-                logarithmic(one.radii), logarithmic(values), x_label="R (nearest-neighbour distances)",
-                y_label=labels[name], width=400, height=310,
-            )  # fmt: skip
-            if slope is not None:
-                ends = np.geomspace(one.radii[0], one.radii[-1], 20)
-                chart.line(ends, slope.line(ends), dashed=True)
-                for edge in slope.band(ends):
-                    chart.line(ends, edge)
-            titles = [f"R = {r:g}: {v:.2e}" for r, v in zip(one.radii, values, strict=True)]
-            chart.points(one.radii, values, label=f"slope {slope}", radius=3.5, titles=titles)
-            figures.append(Figure(labels[name], chart.render()))
-        lead = f"{one.n_atoms} atoms; largest force left {one.largest_force:.1e} eV/Å. Thin lines: 95 % band."
-        sections.append(Section(one.defect, one.defect, lead, [FigureRow(figures)]))
-    return render(
-        Page(
-            title="Convergence of clamped balls",
-            lead=f"Reference {reference}. Expected for a point defect: slopes -3/2, -3 and -3.",
-            version=lacemaker.__version__,
-            sections=sections,
-            footer=f"Made by lacemaker {lacemaker.__version__}. This page is complete; it loads nothing.",
-        )
-    )
