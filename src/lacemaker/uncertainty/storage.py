@@ -78,7 +78,7 @@ def attach_deviations(potential: Potential, deviations: Deviations) -> Potential
 def attach_posterior(potential: Potential, posterior: Posterior) -> Potential:
     """The potential with its whole posterior, for exact variances: 4 q² bytes, 4 MB for 1000 functions."""
     q = len(posterior.precision_factor)
-    arrays = {_FACTOR: posterior.precision_factor[np.triu_indices(q)]}
+    arrays: dict[str, np.ndarray] = {_FACTOR: posterior.precision_factor[np.triu_indices(q)]}
     if posterior.active is not None:
         arrays[_ACTIVE] = np.asarray(posterior.active, dtype=np.int64) - posterior.n_one_body
     return potential.with_extras(**arrays)
