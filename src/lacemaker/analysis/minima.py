@@ -1,0 +1,358 @@
+"""Spurious minima: places where a potential binds though nature does not, for any ASE calculator.
+
+Four looks, cheap to dear: dimers, trimers, the crystal under compression, and random cells relaxed to rest. A
+relaxed cell is unphysical if it ends below the crystal, with atoms on top of each other, or not at all.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
+from itertools import combinations_with_replacement
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from lacemaker.analysis.curves import local_minima, rises_down_to
+from lacemaker.analysis.dimers import MINIMUM_PROMINENCE, DimerCurve, dimer_curve
+from lacemaker.analysis.random_cells import Relaxation, relax_random_cells
+from lacemaker.analysis.stability import shortest_distance
+from lacemaker.errors import DataError
+
+if TYPE_CHECKING:
+    from ase import Atoms
+    from ase.calculators.calculator import BaseCalculator
+
+__all__ = [
+    "Compression",
+    "SpuriousMinima",
+    "TrimerCurve",
+    "compression",
+    "dimers",
+    "spurious_minima",
+    "trimers",
+]
+
+CLOSEST, FARTHEST = 0.5, 2.6  # bond lengths: range of the dimer curves
+REPULSIVE_BELOW = 0.8  # bond lengths; nearer than that a dimer must only repel
+ANGLES = (45.0, 180.0)  # degrees
+MOST_MINIMA = 2  # of a sound dimer or trimer curve
+SMALLEST_VOLUME = 0.6  # of the crystal's
+
+
+@dataclass(frozen=True, eq=False)
+class TrimerCurve:
+    """Three atoms, two bonds of one length, against the angle between them.
+
+    Attributes
+    ----------
+    symbols : (str, str, str), the middle atom first
+    angle : (n,) array, degrees
+    energy : (n,) array, eV, relative to three separate atoms
+    minima : tuple of (angle in degrees, energy in eV), those more than 20 meV deep
+    """
+
+    symbols: tuple[str, str, str]
+    angle: np.ndarray
+    energy: np.ndarray
+    minima: tuple[tuple[float, float], ...]
+
+    @property
+    def sane(self) -> bool:
+        """At most two minima."""
+        return len(self.minima) <= MOST_MINIMA
+
+
+@dataclass(frozen=True, eq=False)
+class Compression:
+    """A crystal from its equilibrium volume downwards.
+
+    Attributes
+    ----------
+    ratio : (n,) array, V/V0, ascending to 1
+    energy : (n,) array, eV per atom above the equilibrium
+    volume : float
+        V0, Å^3 per atom.
+    crystal_energy : float
+        eV per atom at V0.
+    rises_to : float
+        Volume ratio down to which compression always costs energy.
+    """
+
+    ratio: np.ndarray
+    energy: np.ndarray
+    volume: float
+    crystal_energy: float
+    rises_to: float
+
+    @property
+    def sane(self) -> bool:
+        """Compression costs energy as far as scanned."""
+        return self.rises_to <= float(self.ratio[0])
+
+
+@dataclass(frozen=True, eq=False)
+class SpuriousMinima:
+    """All four looks at one calculator."""
+
+    bond_length: float
+    dimers: tuple[DimerCurve, ...]
+    trimers: tuple[TrimerCurve, ...]
+    compression: Compression
+    relaxations: tuple[Relaxation, ...]
+
+    @property
+    def n_unphysical(self) -> int:
+        """Random cells that ended where no real material does."""
+        return sum(bool(r.fault) for r in self.relaxations)
+
+    @property
+    def faults(self) -> dict[str, int]:
+        """What was wrong with how many random cells."""
+        return dict(Counter(r.fault for r in self.relaxations if r.fault))
+
+    @property
+    def sane(self) -> bool:
+        """Nothing spurious found."""
+        curves = [_dimer_sane(d) for d in self.dimers] + [t.sane for t in self.trimers]
+        return all(curves) and self.compression.sane and self.n_unphysical == 0
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain JSON types, without the curves."""
+        return {
+            "bond_length_A": self.bond_length,
+            "dimers": {d.name: _dimer_facts(d) for d in self.dimers},
+            "trimers": {"-".join(t.symbols): {"minima": len(t.minima)} for t in self.trimers},
+            "volume_A3_per_atom": self.compression.volume,
+            "compression_rises_to": self.compression.rises_to,
+            "relaxations": [asdict(r) for r in self.relaxations],
+            "n_unphysical": self.n_unphysical,
+            "sane": self.sane,
+        }
+
+    def __str__(self) -> str:
+        lines = []
+        for d in self.dimers:
+            core = "repulsive core" if d.repulsive else f"HOLE below {d.repulsive_down_to:.2f} Å"
+            lines.append(f"dimer {d.name}: {len(d.minima)} minima, {core}")
+        lines += [f"trimer {'–'.join(t.symbols)}: {len(t.minima)} minima in the angle" for t in self.trimers]
+        c = self.compression
+        state = "costs energy" if c.sane else f"HOLE: the energy falls below V/V0 = {c.rises_to:.2f}"
+        lines.append(f"compression to V/V0 = {c.ratio[0]:.2f}: {state}")
+        if self.relaxations:
+            why = ", ".join(f"{n} {fault}" for fault, n in self.faults.items())
+            found = f"{self.n_unphysical} of {len(self.relaxations)} unphysical"
+            lines.append(f"random cells, relaxed: {found}" + (f" ({why})" if why else ""))
+        return "\n".join(lines)
+
+
+def dimers(
+    calculator: BaseCalculator, symbols: tuple[str, ...], bond_length: float, *, n_points: int = 160
+) -> list[DimerCurve]:
+    """Dimer curves of every pair from 0.5 to 2.6 bond lengths.
+
+    Parameters
+    ----------
+    calculator : ASE calculator
+    symbols : tuple of str
+    bond_length : float
+        Å; core repulsion is asked for below 0.8 of it.
+    n_points : int
+    """
+    r = np.linspace(CLOSEST, FARTHEST, n_points) * bond_length
+    curves = []
+    for a, b in combinations_with_replacement(symbols, 2):
+        cluster = _cluster(calculator, (a, b))
+
+        def sample(distance: float, cluster: Any = cluster) -> tuple[float, float]:
+            energy, forces = cluster(np.array([[0.0, 0.0, 0.0], [0.0, 0.0, distance]]))
+            return energy, float(forces[1, 2])
+
+        curves.append(dimer_curve(sample, (a, b), r, bond_length * REPULSIVE_BELOW / 0.7))
+    return curves
+
+
+def trimers(
+    calculator: BaseCalculator, symbols: tuple[str, ...], bond_length: float, *, n_points: int = 136
+) -> list[TrimerCurve]:
+    """Energy against the angle, 45 to 180 degrees, for every middle atom and pair of outer ones.
+
+    Parameters
+    ----------
+    calculator : ASE calculator
+    symbols : tuple of str
+    bond_length : float
+        Å, of both bonds.
+    n_points : int
+    """
+    angle = np.linspace(*ANGLES, n_points)
+    curves = []
+    for middle in symbols:
+        for a, b in combinations_with_replacement(symbols, 2):
+            cluster = _cluster(calculator, (middle, a, b))
+            energy = np.empty(n_points)
+            for k, theta in enumerate(np.radians(angle)):
+                outer = bond_length * np.array([[0, 0, 0], [0, 0, 1], [np.sin(theta), 0, np.cos(theta)]])
+                energy[k] = cluster(outer)[0]
+            minima = tuple(
+                (float(angle[k]), float(energy[k])) for k in local_minima(energy, MINIMUM_PROMINENCE)
+            )
+            curves.append(TrimerCurve((middle, a, b), angle, energy, minima))
+    return curves
+
+
+def compression(
+    calculator: BaseCalculator, crystal: Atoms, *, smallest: float = SMALLEST_VOLUME, n_points: int = 60
+) -> Compression:
+    """Energy of a uniformly compressed crystal, from the calculator's own equilibrium volume.
+
+    Parameters
+    ----------
+    calculator : ASE calculator
+    crystal : Atoms
+        Periodic; its volume must lie within 15 % of a lattice constant's equilibrium.
+    smallest : float
+        V/V0 where the scan ends.
+    n_points : int
+    """
+    from scipy.optimize import minimize_scalar
+
+    energy = _scaled_energy(calculator, crystal)
+    wide = np.linspace(0.85, 1.15, 31)
+    values = [energy(s) for s in wide]
+    start = float(wide[int(np.argmin(values[5:-5])) + 5])
+    bounds = (start - 0.02, start + 0.02)
+    best = float(minimize_scalar(energy, bounds=bounds, method="bounded", options={"xatol": 1e-6}).x)
+    ratio = np.linspace(smallest, 1.0, n_points)
+    scanned = np.array([energy(best * x ** (1 / 3)) for x in ratio])
+    lowest = scanned[-1]
+    return Compression(
+        ratio=ratio,
+        energy=scanned - lowest,
+        volume=crystal.get_volume() / len(crystal) * best**3,
+        crystal_energy=float(lowest),
+        rises_to=rises_down_to(ratio, scanned, n_points - 1, tolerance=1e-6),
+    )
+
+
+def spurious_minima(
+    calculator: BaseCalculator,
+    crystal: Atoms,
+    *,
+    n_cells: int = 50,
+    n_atoms: int = 8,
+    relax_cell: bool = True,
+    seed: int = 0,
+    advance: Callable[[int, int], None] | None = None,
+) -> SpuriousMinima:
+    """Look for spurious minima.
+
+    Parameters
+    ----------
+    calculator : ASE calculator
+        Energy and forces; stress too, unless `relax_cell` is off.
+    crystal : Atoms
+        The stable crystal; its composition, density and bond length set the scales.
+    n_cells, n_atoms : int
+        Random cells, and atoms in each.
+    relax_cell : bool
+        Relax the cells too, not only the positions.
+    seed : int
+        Of the random cells.
+    advance : callable, optional
+        Called with (cells done, cells in all).
+
+    Raises
+    ------
+    DataError
+        If the crystal is not periodic, or no two of its atoms are near each other.
+    """
+    if not all(crystal.pbc):
+        raise DataError(
+            "Compression and random cells need the density of a crystal. Found a structure that is not "
+            f"periodic in all directions (pbc {list(map(bool, crystal.pbc))}). Give the stable crystal."
+        )
+    length = shortest_distance(crystal, 6.0)
+    if not np.isfinite(length):
+        raise DataError(
+            "The bond length cannot be read off the crystal: no two atoms are within 6 Å. Found "
+            f"{len(crystal)} atoms. Give the crystal at its usual density."
+        )
+    squeezed = compression(calculator, crystal)
+    length *= float((squeezed.volume * len(crystal) / crystal.get_volume()) ** (1 / 3))
+    kinds = tuple(dict.fromkeys(crystal.get_chemical_symbols()))
+    relaxed = relax_random_cells(
+        calculator,
+        _composition(crystal, n_atoms),
+        volume=squeezed.volume,
+        bond_length=length,
+        crystal_energy=squeezed.crystal_energy,
+        n_cells=n_cells,
+        relax_cell=relax_cell,
+        seed=seed,
+        advance=advance,
+    )
+    return SpuriousMinima(
+        bond_length=length,
+        dimers=tuple(dimers(calculator, kinds, length)),
+        trimers=tuple(trimers(calculator, kinds, length)),
+        compression=squeezed,
+        relaxations=tuple(relaxed),
+    )
+
+
+def _composition(crystal: Atoms, n_atoms: int) -> list[str]:
+    """Symbols of the crystal's composition, at least one formula unit and about `n_atoms`."""
+    from math import gcd
+
+    counts = Counter(crystal.get_chemical_symbols())
+    unit = gcd(*counts.values())
+    size = len(crystal) // unit
+    units = max(1, round(n_atoms / size))
+    return [symbol for symbol, count in counts.items() for _ in range(units * count // unit)]
+
+
+def _cluster(
+    calculator: BaseCalculator, symbols: tuple[str, ...]
+) -> Callable[[np.ndarray], tuple[float, np.ndarray]]:
+    """Energy (eV, 0 for separate atoms) and forces of a cluster in vacuum, as a function of positions."""
+    from ase import Atoms
+
+    apart = 0.0
+    for symbol in symbols:
+        atom = Atoms(symbol)
+        atom.calc = calculator
+        apart += atom.get_potential_energy()
+    atoms = Atoms(symbols)
+    atoms.calc = calculator
+
+    def point(positions: np.ndarray) -> tuple[float, np.ndarray]:
+        atoms.set_positions(positions)
+        return atoms.get_potential_energy() - apart, atoms.get_forces()
+
+    return point
+
+
+def _scaled_energy(calculator: BaseCalculator, crystal: Atoms) -> Callable[[float], float]:
+    atoms = crystal.copy()
+    atoms.calc = calculator
+    cell = np.array(crystal.cell)
+
+    def energy(scale: float) -> float:
+        atoms.set_cell(cell * scale, scale_atoms=True)
+        return float(atoms.get_potential_energy()) / len(atoms)
+
+    return energy
+
+
+def _dimer_sane(curve: DimerCurve) -> bool:
+    return curve.repulsive and len(curve.minima) <= MOST_MINIMA
+
+
+def _dimer_facts(curve: DimerCurve) -> dict[str, Any]:
+    return {
+        "minima": len(curve.minima),
+        "repulsive": curve.repulsive,
+        "roughness_eV": float(np.abs(np.diff(curve.energy, 2)).sum()),
+    }
