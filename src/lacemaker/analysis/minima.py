@@ -211,7 +211,7 @@ def compression(
     ----------
     calculator : ASE calculator
     crystal : Atoms
-        Periodic; its volume must lie within 15 % of a lattice constant's equilibrium.
+        Periodic, its lattice constant within 10 % of the equilibrium's.
     smallest : float
         V/V0 where the scan ends.
     n_points : int
@@ -219,9 +219,7 @@ def compression(
     from scipy.optimize import minimize_scalar
 
     energy = _scaled_energy(calculator, crystal)
-    wide = np.linspace(0.85, 1.15, 31)
-    values = [energy(s) for s in wide]
-    start = float(wide[int(np.argmin(values[5:-5])) + 5])
+    start = min(np.linspace(0.9, 1.1, 21).tolist(), key=energy)
     bounds = (start - 0.02, start + 0.02)
     best = float(minimize_scalar(energy, bounds=bounds, method="bounded", options={"xatol": 1e-6}).x)
     ratio = np.linspace(smallest, 1.0, n_points)
