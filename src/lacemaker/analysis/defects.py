@@ -44,8 +44,8 @@ def vacancy_energy(calculator: BaseCalculator, crystal: Atoms, *, n_atoms: int =
         An elemental crystal at its equilibrium volume, cubic if possible.
     n_atoms : int
         The cell is repeated evenly to at least so many atoms; the first is taken out. Relaxation starts with
-        its neighbours moved towards the hole by 15 % and all atoms by 0.05 Å at random, so that they may leave
-        the ideal sites even where these are a stationary point.
+        its neighbours 15 % nearer to the hole and all atoms moved by 0.05 Å at random, so that they may
+        leave the ideal sites even where these are a stationary point.
 
     Raises
     ------
