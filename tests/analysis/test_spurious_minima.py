@@ -9,7 +9,7 @@ from ase.build import bulk
 from ase.calculators.calculator import Calculator, all_changes
 
 from lacemaker.analysis.minima import compression, dimers, spurious_minima, trimers
-from lacemaker.analysis.random_cells import random_cell, relax_random_cells
+from lacemaker.analysis.random_cells import _Fire, random_cell, relax_random_cells
 from lacemaker.analysis.stability import shortest_distance
 from lacemaker.errors import DataError, EvaluationError
 from lacemaker.structures import neighbour_list
@@ -112,6 +112,25 @@ def test_random_cells_keep_apart_and_repeat():
         assert atoms.get_volume() / 6 == pytest.approx(18.0)
     np.testing.assert_array_equal(cells[0].positions, cells[1].positions)
     assert not np.allclose(cells[0].positions, cells[2].positions)
+
+
+def test_relaxed_cells_are_at_rest():
+    """The engine's coordinates and forces belong together: forces and stress vanish where it stops."""
+    rng = np.random.default_rng(3)
+    atoms = random_cell(["Ar"] * 3, 12.0, 1.8, rng)
+    atoms.calc = Morse()
+    search, before = _Fire(atoms, relax_cell=True), atoms.get_potential_energy()
+    while not search.step():
+        assert search.n_steps < 400
+    assert atoms.get_potential_energy() < before
+    assert np.abs(atoms.get_forces()).max() < 0.06
+    assert np.abs(atoms.get_stress()).max() * atoms.get_volume() / 3 < 0.06
+    fixed = random_cell(["Ar"] * 3, 12.0, 1.8, rng)
+    fixed.calc, cell = Morse(), np.array(fixed.cell)
+    search = _Fire(fixed, relax_cell=False)
+    while not search.step():
+        assert search.n_steps < 400
+    np.testing.assert_allclose(fixed.cell, cell, rtol=1e-12)
 
 
 def test_composition_follows_the_crystal():

@@ -20,6 +20,7 @@ __all__ = ["Relaxation", "random_cell", "relax_random_cells"]
 APART = 0.7  # bond lengths between the atoms of a random cell, and the least that a relaxed one may have
 DENSITIES = (0.8, 1.3)  # volumes of random cells over that of the crystal
 STEEPNESS = 0.05  # eV/Å: where a relaxation ends
+LONGEST = 0.2  # Å: of one step, all coordinates together
 TOLERANCE = 0.005  # eV/atom below the crystal that still count as the crystal
 BOTTOM = 5.0  # eV/atom below the crystal: there is no need to follow a collapse further
 FAR = 3.0  # bond lengths; nobody asks how far apart atoms are beyond that
@@ -133,15 +134,13 @@ def relax_random_cells(
 def _relaxed(
     atoms: Atoms, bond_length: float, crystal_energy: float, n_steps: int, relax_cell: bool
 ) -> Relaxation:
-    from ase.filters import UnitCellFilter
-    from ase.optimize import FIRE
-
     from lacemaker.errors import LacemakerError
 
     shortest, energy, converged, fault = np.nan, np.nan, False, ""
-    search = FIRE(UnitCellFilter(atoms) if relax_cell else atoms, logfile=None)
+    search = _Fire(atoms, relax_cell)
     try:
-        for converged in search.irun(fmax=STEEPNESS, steps=n_steps):  # noqa: B007 - the last one counts
+        while not converged and search.n_steps < n_steps:
+            converged = search.step()
             energy = atoms.get_potential_energy() / len(atoms) - crystal_energy
             if not np.isfinite(energy) or energy < -BOTTOM:
                 break
@@ -150,7 +149,60 @@ def _relaxed(
         fault = "broke the calculator"
     if not fault:
         fault = _fault(energy, shortest)
-    return Relaxation(float(energy), float(shortest), search.nsteps, bool(converged), fault)
+    return Relaxation(float(energy), float(shortest), search.n_steps, bool(converged), fault)
+
+
+class _Fire:
+    """The fast inertial relaxation engine (Bitzek et al. 2006) on atoms and cell.
+
+    Coordinates are the positions in the undeformed cell, and the deformation gradient times the number of
+    atoms. Written out because ASE's filters compute stress and forces three times per step.
+    """
+
+    def __init__(self, atoms: Atoms, relax_cell: bool) -> None:
+        self.atoms, self.relax_cell = atoms, relax_cell
+        self.cell, self.deformation = np.array(atoms.cell), np.eye(3)
+        self.velocity = np.zeros((len(atoms) + 3, 3))
+        self.time, self.mixing, self.downhill, self.n_steps = 0.1, 0.1, 0, 0
+
+    def step(self) -> bool:
+        """Move once, unless all forces are small: then True."""
+        force = self._force()
+        if np.sqrt((force**2).sum(axis=1).max()) < STEEPNESS:
+            return True
+        self.n_steps += 1
+        power = float(np.vdot(force, self.velocity))
+        if power > 0.0:
+            direction = force / np.linalg.norm(force)
+            speed = np.linalg.norm(self.velocity)
+            self.velocity = (1.0 - self.mixing) * self.velocity + self.mixing * speed * direction
+            if self.downhill > 5:
+                self.time, self.mixing = min(1.1 * self.time, 1.0), 0.99 * self.mixing
+            self.downhill += 1
+        elif self.n_steps > 1:
+            self.velocity[:] = 0.0
+            self.time, self.mixing, self.downhill = 0.5 * self.time, 0.1, 0
+        self.velocity += self.time * force
+        move = self.time * self.velocity
+        self._move(move * min(1.0, LONGEST / np.linalg.norm(move)))
+        return False
+
+    def _force(self) -> np.ndarray:
+        """Minus the gradient by the coordinates, (n_atoms + 3, 3)."""
+        n = len(self.atoms)
+        force = np.zeros((n + 3, 3))
+        force[:n] = self.atoms.get_forces() @ self.deformation
+        if self.relax_cell:
+            stress = self.atoms.get_stress(voigt=False)
+            force[n:] = -self.atoms.get_volume() / n * stress @ np.linalg.inv(self.deformation).T
+        return force
+
+    def _move(self, move: np.ndarray) -> None:
+        n = len(self.atoms)
+        positions = np.linalg.solve(self.deformation, self.atoms.get_positions().T).T + move[:n]
+        self.deformation = self.deformation + move[n:] / n
+        self.atoms.set_cell(self.cell @ self.deformation.T)
+        self.atoms.set_positions(positions @ self.deformation.T)
 
 
 def _fault(energy: float, shortest: float) -> str:
