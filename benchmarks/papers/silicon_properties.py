@@ -43,7 +43,7 @@ from zuo2020 import DEGREES
 GAP18_DFT = {  # CASTEP PW91: libAtoms/silicon-testing-framework
     "a0": 5.4610, "B": 88.60, "C11": 153.29, "C12": 56.25, "C44": 72.18, "vacancy": 3.673, "(100)": 2.17,
 }  # fmt: skip
-SIZES = (30, 50, 100, 200, 300, 500, 700)
+SIZES = (50, 100, 200, 300, 700)
 DENSE = {"122": (12, 12, 12), "319": DEGREES["319"], "1041": DEGREES["1041"]}
 FACES = {"(100)": "(1_0_0)_reconstructed", "(110)": "(1_1_0)_reconstructed", "(111)": "(1_1_1)"}
 UNITS = {"a0": "Å", "vacancy": "eV", **dict.fromkeys(FACES, "J/m²")}

@@ -249,6 +249,7 @@ class _Run:
                 ),  # older ASE fixes it
             )
         self.conserved = friction is None
+        self.forces: np.ndarray | None = None  # of the positions as they are
         self.trajectory: Callable[[Atoms], None] | None = None
         self.energies: list[float] = []
         self.temperatures: list[float] = []
@@ -283,8 +284,8 @@ class _Run:
         from lacemaker.errors import LacemakerError
 
         try:
-            self.dynamics.run(1)
-            forces, energy = self.atoms.get_forces(), self.atoms.get_potential_energy()
+            forces = self.forces = self.dynamics.step(self.forces)
+            energy = self.atoms.get_potential_energy()
         except (LacemakerError, ArithmeticError, ValueError, RuntimeError) as error:
             return f"the calculator failed: {error}"
         temperature = self.atoms.get_temperature()
