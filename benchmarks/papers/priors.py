@@ -9,12 +9,12 @@ Errors are exact: rows of the test structures are made once.
     python benchmarks/papers/priors.py --elements Si --leave-out AIMD-NVT Surface  # out of distribution
     python benchmarks/papers/priors.py --elements Si Mo Ge --cells 20 0 --seeds 2 \\
         --leave-out hot strained AIMD-NVT Elastic Surface Vacancy --out ood    # RUNTIME_OOD
-    python benchmarks/papers/priors.py --elements TiAl --models 122 --cells 20 50 100 0 --leave-out "" TiAl_T5000
+    python benchmarks/papers/priors.py --elements TiAl --models two --cells 50 100 0 --leave-out "" TiAl_T5000
 
 --leave-out hot and strained train on the cold frames alone (dynamics at 300 K, for Si and Ge also at half of
 melting, and the crystal at rest) and test on the hottest dynamics or on cells strained by 6 % and more; a
 config_type is left out of training and is the test. TiAl (ACEpotentials' tutorial set) is the set with two
-elements; "122" stands for the degrees [12, 12, 12] there.
+elements, for which "two" stands for the degrees [10, 8, 6].
 
 Finished cases are kept in the output folder (results.json); the same command continues where it was stopped.
 """
@@ -50,7 +50,7 @@ from lacemaker.structures import Frames
 from zuo2020 import DEGREES, frames_of, published_basis
 
 WEIGHTS = {"default": {"energy": 30.0, "forces": 1.0, "virial": 0.0}}
-SIZES = {"122": (12, 12, 12), **DEGREES}
+SIZES = {"two": (10, 8, 6), "122": (12, 12, 12), **DEGREES}
 FOLD = 10  # structures
 TIAL_R0 = 2.9  # Å
 HOT = {"Si": 3000.0, "Ge": 2000.0, "Mo": 6000.0, "Li": 600.0, "Cu": 2000.0, "Ni": 2500.0}  # K and above

@@ -1,6 +1,6 @@
 """Liquid water (H, O; PBE0+TS, 64 molecules): the path of a two-element pool, and 20 ps of dynamics (experiment 6).
 
-Pool of 1668 functions (order 3, degrees [14, 12, 10], cutoff 5 Å; our default core and restraint), trained on 60
+Pool of 1668 functions (order 3, degrees [14, 12, 10], cutoff 5 Å; our default core and restraint), trained on 40
 frames, tested on 20 others of the same ab-initio trajectories (energies are stored to 0.01 meV/atom there). Then
 NVT dynamics at 300 K from a test structure: 20 ps with steps of 0.5 fs, with and without a prior, and the O-O and
 O-H distributions beside those of the data.
@@ -194,7 +194,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("--frames", type=int, default=60)
+    parser.add_argument("--frames", type=int, default=40)
     parser.add_argument(
         "--md", nargs="*", default=["OMP-algebraic4-400", "OMP-none-400", "OMP-algebraic4-100"],
         help="models to run, by name of their file",

@@ -60,6 +60,7 @@ def test_spurious_minima_of_any_calculator(copper, tmp_path, capsys):
         (["validate", EMT], "no structure to start from"),
         (["validate", "ase.calculators.emt:Nothing"], "calculator cannot be made"),
         (["validate", "missing.lace"], "missing.lace"),
+        (["validate", EMT, "--no-dynamics"], "nothing to check"),
         (
             ["validate", EMT, "-s", "STRUCTURE", "-T", "hot"],
             "temperatures are no numbers",

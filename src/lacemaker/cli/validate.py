@@ -52,8 +52,14 @@ def validate(
     """
     from lacemaker.analysis.stability import survive
     from lacemaker.cli.progress import progress_for
+    from lacemaker.errors import ConfigError
     from lacemaker.workflow.outputs import versions, write_json
 
+    if not (dynamics or minima):
+        raise ConfigError(
+            "There is nothing to check. Found --no-dynamics without --minima. Add --minima, or leave "
+            "--no-dynamics out."
+        )
     calculator, elements = _calculator(potential)
     cell = _cell(structure, elements)
     kelvin = _numbers(temperatures)
