@@ -8,7 +8,8 @@ from ase import Atoms
 from ase.build import bulk
 from ase.calculators.calculator import Calculator, all_changes
 
-from lacemaker.analysis.minima import compression, dimers, spurious_minima, trimers
+from lacemaker.analysis.clusters import dimers, trimers
+from lacemaker.analysis.minima import compression, spurious_minima
 from lacemaker.analysis.random_cells import _Fire, random_cell, relax_random_cells
 from lacemaker.analysis.stability import shortest_distance
 from lacemaker.errors import DataError, EvaluationError

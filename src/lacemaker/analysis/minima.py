@@ -9,13 +9,13 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
-from itertools import combinations_with_replacement
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from lacemaker.analysis.curves import local_minima, rises_down_to
-from lacemaker.analysis.dimers import MINIMUM_PROMINENCE, DimerCurve, dimer_curve
+from lacemaker.analysis.clusters import MOST_MINIMA, TrimerCurve, dimers, trimers
+from lacemaker.analysis.curves import rises_down_to
+from lacemaker.analysis.dimers import DimerCurve
 from lacemaker.analysis.random_cells import Relaxation, relax_random_cells
 from lacemaker.analysis.stability import shortest_distance
 from lacemaker.errors import DataError
@@ -24,44 +24,9 @@ if TYPE_CHECKING:
     from ase import Atoms
     from ase.calculators.calculator import BaseCalculator
 
-__all__ = [
-    "Compression",
-    "SpuriousMinima",
-    "TrimerCurve",
-    "compression",
-    "dimers",
-    "spurious_minima",
-    "trimers",
-]
+__all__ = ["Compression", "SpuriousMinima", "compression", "spurious_minima"]
 
-CLOSEST, FARTHEST = 0.5, 2.6  # bond lengths: range of the dimer curves
-REPULSIVE_BELOW = 0.8  # bond lengths; nearer than that a dimer must only repel
-ANGLES = (45.0, 180.0)  # degrees
-MOST_MINIMA = 2  # of a sound dimer or trimer curve
 SMALLEST_VOLUME = 0.6  # of the crystal's
-
-
-@dataclass(frozen=True, eq=False)
-class TrimerCurve:
-    """Three atoms, two bonds of one length, against the angle between them.
-
-    Attributes
-    ----------
-    symbols : (str, str, str), the middle atom first
-    angle : (n,) array, degrees
-    energy : (n,) array, eV, relative to three separate atoms
-    minima : tuple of (angle in degrees, energy in eV), those more than 20 meV deep
-    """
-
-    symbols: tuple[str, str, str]
-    angle: np.ndarray
-    energy: np.ndarray
-    minima: tuple[tuple[float, float], ...]
-
-    @property
-    def sane(self) -> bool:
-        """At most two minima."""
-        return len(self.minima) <= MOST_MINIMA
 
 
 @dataclass(frozen=True, eq=False)
@@ -145,61 +110,6 @@ class SpuriousMinima:
             found = f"{self.n_unphysical} of {len(self.relaxations)} unphysical"
             lines.append(f"random cells, relaxed: {found}" + (f" ({why})" if why else ""))
         return "\n".join(lines)
-
-
-def dimers(
-    calculator: BaseCalculator, symbols: tuple[str, ...], bond_length: float, *, n_points: int = 160
-) -> list[DimerCurve]:
-    """Dimer curves of every pair from 0.5 to 2.6 bond lengths.
-
-    Parameters
-    ----------
-    calculator : ASE calculator
-    symbols : tuple of str
-    bond_length : float
-        Å; core repulsion is asked for below 0.8 of it.
-    n_points : int
-    """
-    r = np.linspace(CLOSEST, FARTHEST, n_points) * bond_length
-    curves = []
-    for a, b in combinations_with_replacement(symbols, 2):
-        cluster = _cluster(calculator, (a, b))
-
-        def sample(distance: float, cluster: Any = cluster) -> tuple[float, float]:
-            energy, forces = cluster(np.array([[0.0, 0.0, 0.0], [0.0, 0.0, distance]]))
-            return energy, float(forces[1, 2])
-
-        curves.append(dimer_curve(sample, (a, b), r, bond_length * REPULSIVE_BELOW / 0.7))
-    return curves
-
-
-def trimers(
-    calculator: BaseCalculator, symbols: tuple[str, ...], bond_length: float, *, n_points: int = 136
-) -> list[TrimerCurve]:
-    """Energy against the angle, 45 to 180 degrees, for every middle atom and pair of outer ones.
-
-    Parameters
-    ----------
-    calculator : ASE calculator
-    symbols : tuple of str
-    bond_length : float
-        Å, of both bonds.
-    n_points : int
-    """
-    angle = np.linspace(*ANGLES, n_points)
-    curves = []
-    for middle in symbols:
-        for a, b in combinations_with_replacement(symbols, 2):
-            cluster = _cluster(calculator, (middle, a, b))
-            energy = np.empty(n_points)
-            for k, theta in enumerate(np.radians(angle)):
-                outer = bond_length * np.array([[0, 0, 0], [0, 0, 1], [np.sin(theta), 0, np.cos(theta)]])
-                energy[k] = cluster(outer)[0]
-            minima = tuple(
-                (float(angle[k]), float(energy[k])) for k in local_minima(energy, MINIMUM_PROMINENCE)
-            )
-            curves.append(TrimerCurve((middle, a, b), angle, energy, minima))
-    return curves
 
 
 def compression(
@@ -309,27 +219,6 @@ def _composition(crystal: Atoms, n_atoms: int) -> list[str]:
     size = len(crystal) // unit
     units = max(1, round(n_atoms / size))
     return [symbol for symbol, count in counts.items() for _ in range(units * count // unit)]
-
-
-def _cluster(
-    calculator: BaseCalculator, symbols: tuple[str, ...]
-) -> Callable[[np.ndarray], tuple[float, np.ndarray]]:
-    """Energy (eV, 0 for separate atoms) and forces of a cluster in vacuum, as a function of positions."""
-    from ase import Atoms
-
-    apart = 0.0
-    for symbol in symbols:
-        atom = Atoms(symbol)
-        atom.calc = calculator
-        apart += atom.get_potential_energy()
-    atoms = Atoms(symbols)
-    atoms.calc = calculator
-
-    def point(positions: np.ndarray) -> tuple[float, np.ndarray]:
-        atoms.set_positions(positions)
-        return atoms.get_potential_energy() - apart, atoms.get_forces()
-
-    return point
 
 
 def _scaled_energy(calculator: BaseCalculator, crystal: Atoms) -> Callable[[float], float]:

@@ -24,7 +24,7 @@ LONGEST = 0.2  # Å: of one step, all coordinates together
 TOLERANCE = 0.005  # eV/atom below the crystal that still count as the crystal
 BOTTOM = 5.0  # eV/atom below the crystal: there is no need to follow a collapse further
 FAR = 3.0  # bond lengths; nobody asks how far apart atoms are beyond that
-TRIES = 50
+TRIES = 20
 
 
 @dataclass(frozen=True)
@@ -184,7 +184,7 @@ class _Fire:
             self.time, self.mixing, self.downhill = 0.5 * self.time, 0.1, 0
         self.velocity += self.time * force
         move = self.time * self.velocity
-        self._move(move * min(1.0, LONGEST / np.linalg.norm(move)))
+        self._move(move * min(1.0, LONGEST / float(np.linalg.norm(move))))
         return False
 
     def _force(self) -> np.ndarray:

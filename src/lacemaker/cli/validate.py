@@ -142,10 +142,11 @@ def _cell(path: Path | None, elements: tuple[str, ...]) -> Atoms:
             "The runs have no structure to start from. Found "
             f"{', '.join(elements) or 'a calculator of unknown elements'}. Give --structure FILE."
         )
+    cell: Any
     if path is not None:
         from ase.io import read
 
-        cell: Any = read(path)
+        cell = read(path)
     else:
         from ase.build import bulk
 
@@ -155,7 +156,7 @@ def _cell(path: Path | None, elements: tuple[str, ...]) -> Atoms:
             raise ConfigError(
                 f"No simple crystal of {elements[0]} is known. Found: {error}. Give --structure FILE."
             ) from error
-    return cell  # type: ignore[no-any-return]
+    return cell
 
 
 def _repeated(cell: Atoms, n_atoms: int) -> Atoms:
