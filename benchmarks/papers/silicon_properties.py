@@ -143,7 +143,9 @@ def properties(potential: lace.Potential, data: Any) -> dict[str, Any]:
     return found
 
 
-def run(name: str, data: Any, done: dict[str, Any], store: Path) -> None:
+def run(
+    name: str, data: Any, sizes: list[int], solvers: list[str], done: dict[str, Any], store: Path
+) -> None:
     def keep(label: str, size: int, potential: lace.Potential) -> None:
         done[f"{name} | {label} | {size}"] = {"size": size, **properties(potential, data)}
         store.write_text(json.dumps(done, indent=1))
@@ -151,12 +153,13 @@ def run(name: str, data: Any, done: dict[str, Any], store: Path) -> None:
     pool = lace.ACEBasis(["Si"], 3, list(DENSE["1041"]), cutoff=6.0)
     options = {"prior": lace.AlgebraicPrior(p=4), "e0": data.e0}
     system = None
-    for label, solver in (("OMP", OMP(sizes=SIZES)), ("ASP", ASP(sizes=SIZES))):
-        if all(f"{name} | {label} | {size}" in done for size in SIZES):
+    for label in solvers:
+        if all(f"{name} | {label} | {size}" in done for size in sizes):
             continue
+        solver = {"OMP": OMP, "ASP": ASP}[label](sizes=tuple(sizes))
         system = system or lace.assemble(pool, data.frames, weights=WEIGHTS)
         path = lace.solve(system, solver=solver, **options)
-        for size in SIZES:
+        for size in sizes:
             if f"{name} | {label} | {size}" not in done:
                 keep(label, size, path.by_size(size).potential())
     for degrees in DENSE.values():
@@ -228,6 +231,8 @@ def main() -> None:
     )
     parser.add_argument("--sets", nargs="+", default=["zuo", "gap18"], choices=["zuo", "gap18"])
     parser.add_argument("--file", type=Path, help="training file for gap18")
+    parser.add_argument("--sizes", nargs="+", type=int, default=list(SIZES))
+    parser.add_argument("--solvers", nargs="+", default=["OMP", "ASP"], choices=["OMP", "ASP"])
     parser.add_argument("--out", type=Path, default=Path("silicon_properties"))
     arguments = parser.parse_args()
     warnings.simplefilter("ignore", lace.errors.LacemakerWarning)
@@ -238,7 +243,7 @@ def main() -> None:
     begin = time.process_time()
     sets = {name: Zuo() if name == "zuo" else Gap18(arguments.file) for name in arguments.sets}
     for name, data in sets.items():
-        run(name, data, done, store)
+        run(name, data, arguments.sizes, arguments.solvers, done, store)
         show(name, data, done)
     draw(sets, done, arguments.out / "silicon_properties.png")
     print(f"# {time.process_time() - begin:.0f} CPU s; figure {arguments.out / 'silicon_properties.png'}")

@@ -36,17 +36,17 @@ PRIORS: dict[str, Prior] = {
     "algebraic 4": AlgebraicPrior(p=4),
     "gaussian 1.0": SOAPPrior(sigma=1.0, form="closed"),
 }
-WEIGHTS = {"default": {"energy": 30.0, "forces": 1.0, "virial": 0.0}}
 
 
-def system_of(element: str, model: str, n_cells: int, seed: int, repulsion: str) -> Any:
+def system_of(element: str, model: str, n_cells: int, seed: int, repulsion: str, virial: float = 0.0) -> Any:
     """Rows of `n_cells` random training structures, with our default repulsion or bare."""
     frames, _ = frames_of(element)
     chosen = frames.subset(np.sort(np.random.default_rng(seed).permutation(len(frames))[:n_cells]))
     core = {} if repulsion == "core" else {"repulsion": None}
     basis = lace.ACEBasis([element], 3, list(DEGREES[model]), cutoff=2.5 * R0[element], **core)
     restraint = RepulsionRestraint() if repulsion == "core" else None
-    return lace.assemble(basis, chosen, weights=WEIGHTS, restraint=restraint)
+    weights = {"default": {"energy": 30.0, "forces": 1.0, "virial": virial}}
+    return lace.assemble(basis, chosen, weights=weights, restraint=restraint)
 
 
 def facts(found: SpuriousMinima) -> dict[str, Any]:
@@ -71,7 +71,7 @@ def run(arguments: argparse.Namespace, done: dict[str, Any], store: Path) -> Non
         todo = [p for p in PRIORS if key(element, model, n_cells, repulsion, p, seed) not in done]
         if not todo:
             continue
-        system = system_of(element, model, n_cells, seed, repulsion)
+        system = system_of(element, model, n_cells, seed, repulsion, arguments.virial)
         for prior in todo:
             potential = lace.solve(system, prior=PRIORS[prior], e0="fit").potential()
             found = spurious_minima(
@@ -164,6 +164,7 @@ def main() -> None:
     parser.add_argument("--cells", nargs="+", type=int, default=[10, 20, 50], help="training structures")
     parser.add_argument("--seeds", type=int, default=3, help="random training sets")
     parser.add_argument("--random-cells", type=int, default=50)
+    parser.add_argument("--virial", type=float, default=0.0, help="weight; give --out another folder with it")
     parser.add_argument("--out", type=Path, default=Path("spurious_minima"))
     arguments = parser.parse_args()
     warnings.simplefilter("ignore", lace.errors.LacemakerWarning)

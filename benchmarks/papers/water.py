@@ -75,15 +75,15 @@ def entry(potential: lace.Potential, water: Water) -> dict[str, Any]:
     }
 
 
-def paths(water: Water, done: dict[str, Any], out: Path) -> None:
+def paths(water: Water, sizes: list[int], done: dict[str, Any], out: Path) -> None:
     for kind, prior in PATHS:
-        if all(f"{kind} | {prior} | {size}" in done for size in SIZES):
+        if all(f"{kind} | {prior} | {size}" in done for size in sizes):
             continue
-        solver = OMP(sizes=SIZES) if kind == "OMP" else ASP(sizes=SIZES)
+        solver = OMP(sizes=tuple(sizes)) if kind == "OMP" else ASP(sizes=tuple(sizes))
         begin = time.process_time()
         path = lace.solve(water.system, solver=solver, prior=PRIORS[prior], e0="fit")
         seconds = time.process_time() - begin
-        for size in SIZES:
+        for size in sizes:
             potential = path.by_size(size).potential()
             potential.save(out / f"{kind}-{prior.replace(' ', '')}-{size}.lace")
             done[f"{kind} | {prior} | {size}"] = {**entry(potential, water), "seconds": seconds}
@@ -199,6 +199,7 @@ def main() -> None:
         "--md", nargs="*", default=["OMP-algebraic4-400", "OMP-none-400", "OMP-algebraic4-100"],
         help="models to run, by name of their file",
     )  # fmt: skip
+    parser.add_argument("--sizes", nargs="+", type=int, default=list(SIZES))
     parser.add_argument("--ps", type=float, default=20.0)
     parser.add_argument("--out", type=Path, default=Path("water"))
     arguments = parser.parse_args()
@@ -209,7 +210,7 @@ def main() -> None:
     done = json.loads(store.read_text()) if store.exists() else {}
     begin = time.process_time()
     water = Water(arguments.frames, arguments.out)
-    paths(water, done, arguments.out)
+    paths(water, arguments.sizes, done, arguments.out)
     if "data" not in done:
         done["data"] = distributions([frame.to_atoms() for frame in water.all_test])
     for model in arguments.md:
