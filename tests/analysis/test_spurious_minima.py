@@ -163,6 +163,19 @@ def test_a_calculator_that_gives_up_is_a_fault():
     assert [r.fault for r in found] == ["broke the calculator"] * 2
 
 
+def test_without_stress_cells_keep_their_shape():
+    class Stressless(Morse):
+        implemented_properties = ["energy", "forces"]  # noqa: RUF012
+
+        def calculate(self, atoms=None, properties=("energy",), system_changes=tuple(all_changes)):
+            super().calculate(atoms, properties, system_changes)
+            self.results.pop("stress", None)
+
+    found = spurious_minima(Stressless(), CRYSTAL, n_cells=2, n_atoms=4)
+    assert found.n_unphysical == 0
+    assert all(r.n_steps > 5 for r in found.relaxations)
+
+
 def test_impossible_questions_are_explained():
     with pytest.raises(DataError, match=r"do not keep 3\.00 Å apart"):
         random_cell(["Ar"] * 8, 4.0, 3.0, np.random.default_rng(0))

@@ -150,7 +150,7 @@ def spurious_minima(
     *,
     n_cells: int = 50,
     n_atoms: int = 8,
-    relax_cell: bool = True,
+    relax_cell: bool | None = None,
     seed: int = 0,
     advance: Callable[[int, int], None] | None = None,
 ) -> SpuriousMinima:
@@ -159,13 +159,13 @@ def spurious_minima(
     Parameters
     ----------
     calculator : ASE calculator
-        Energy and forces; stress too, unless `relax_cell` is off.
+        Energy and forces, and stress if cells are to relax.
     crystal : Atoms
         The stable crystal; its composition, density and bond length set the scales.
     n_cells, n_atoms : int
         Random cells, and atoms in each.
-    relax_cell : bool
-        Relax the cells too, not only the positions.
+    relax_cell : bool, optional
+        Relax the cells too, not only the positions; default: if the calculator has the stress.
     seed : int
         Of the random cells.
     advance : callable, optional
@@ -187,6 +187,8 @@ def spurious_minima(
             "The bond length cannot be read off the crystal: no two atoms are within 6 Å. Found "
             f"{len(crystal)} atoms. Give the crystal at its usual density."
         )
+    if relax_cell is None:
+        relax_cell = "stress" in calculator.implemented_properties
     squeezed = compression(calculator, crystal)
     length *= float((squeezed.volume * len(crystal) / crystal.get_volume()) ** (1 / 3))
     kinds = tuple(dict.fromkeys(crystal.get_chemical_symbols()))
