@@ -21,6 +21,7 @@ APART = 0.7  # bond lengths between the atoms of a random cell, and the least th
 DENSITIES = (0.8, 1.3)  # volumes of random cells over that of the crystal
 STEEPNESS = 0.05  # eV/Å: where a relaxation ends
 LONGEST = 0.2  # Å: of one step, all coordinates together
+LOOSE = 1.3  # bond lengths: atoms farther than that from all others are gas, not another crystal
 TOLERANCE = 0.005  # eV/atom below the crystal that still count as the crystal
 BOTTOM = 5.0  # eV/atom below the crystal: there is no need to follow a collapse further
 FAR = 3.0  # bond lengths; nobody asks how far apart atoms are beyond that
@@ -210,4 +211,6 @@ def _fault(energy: float, shortest: float) -> str:
         return "not finite"
     if shortest < APART:
         return "with atoms too close"
-    return "below the crystal" if energy < -TOLERANCE else ""
+    if energy >= -TOLERANCE:
+        return ""
+    return "below the crystal" if shortest < LOOSE else "fallen apart to below the crystal"
