@@ -1,8 +1,8 @@
 """Spurious minima: places where a potential binds though nature does not, for any ASE calculator.
 
 Four looks, cheap to dear: dimers, trimers, the crystal under compression, and random cells relaxed to rest. A
-relaxed cell is unphysical if it ends below the crystal, dense or fallen apart into atoms (then E0 is wrong), with
-atoms on top of each other, or not at all.
+relaxed cell is unphysical if it ends below the crystal, dense or fallen apart into atoms (then E0 is wrong),
+with atoms on top of each other, or not at all.
 """
 
 from __future__ import annotations
