@@ -70,11 +70,12 @@ def test_an_unrelaxed_vacancy_costs_two_bonds_net(silicon):
 @pytest.mark.parametrize(
     ("miller", "bonds_per_a2"), [((1, 0, 0), 4.0), ((1, 1, 0), 2 * 2**0.5), ((1, 1, 1), 4 / 3**0.5)]
 )
-def test_unrelaxed_surfaces_cost_half_a_bond_per_bond_cut(silicon, miller, bonds_per_a2):
+@pytest.mark.parametrize("thickness", [8.0, 12.0])
+def test_unrelaxed_surfaces_cost_half_a_bond_per_bond_cut(silicon, miller, bonds_per_a2, thickness):
     """Bonds cut per cube face area: 4 of (100), 2 sqrt(2) of (110), 4/sqrt(3) of (111)."""
     calculator, crystal = silicon
     a = crystal.cell.lengths()[0]
-    found = surface_energy(calculator, crystal, miller, thickness=8.0)
+    found = surface_energy(calculator, crystal, miller, thickness=thickness)
     assert found.unrelaxed == pytest.approx(0.5 * EPSILON * bonds_per_a2 / a**2, rel=1e-3)
     assert found.relaxed <= found.unrelaxed + 1e-9
 

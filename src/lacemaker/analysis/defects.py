@@ -91,20 +91,15 @@ def slab(
     from ase.build import surface
 
     one = surface(crystal, miller, 1, periodic=True)
-    layers = max(1, int(np.ceil(thickness / abs(_height(one)))))
-    atoms = surface(crystal, miller, layers, periodic=True)
-    fraction = np.mod(atoms.get_scaled_positions()[:, 2] + 1e-9, 1.0)
-    ordered = np.sort(fraction)
-    gaps = np.diff(np.append(ordered, ordered[0] + 1.0))
-    cut = int(np.argmax(gaps > gaps.max() - 1e-6))
-    middle = ordered[cut] + 0.5 * gaps[cut]
-    scaled = atoms.get_scaled_positions()
-    scaled[:, 2] = np.mod(scaled[:, 2] - middle, 1.0)
-    atoms.set_scaled_positions(scaled)
+    n, height = len(one), float(one.cell[2, 2])  # ASE turns the normal into z, and c too: no period along it
+    layers = max(1, int(np.ceil(thickness / height)))
+    stack = surface(crystal, miller, layers + 1, periodic=True)
+    order = np.argsort(stack.positions[:, 2], kind="stable")
+    gaps = np.diff(stack.positions[order, 2])[:n]
+    cut = 1 + int(np.argmax(gaps > gaps.max() - 1e-6))
+    atoms = stack[order[cut : cut + n * layers]]
     cell = np.array(atoms.cell)
-    normal = np.cross(cell[0], cell[1])
-    normal /= np.linalg.norm(normal)
-    cell[2] += np.sign(cell[2] @ normal) * vacuum * normal
+    cell[2] = [0.0, 0.0, layers * height + vacuum]
     atoms.set_cell(cell)
     return atoms
 
@@ -156,11 +151,6 @@ def slab_energy(calculator: BaseCalculator, atoms: Atoms, bulk_energy: float) ->
     unrelaxed = cost()
     converged = _relax(atoms)
     return DefectEnergy(cost(), unrelaxed, converged)
-
-
-def _height(atoms: Atoms) -> float:
-    cell = np.array(atoms.cell)
-    return float(np.linalg.det(cell) / np.linalg.norm(np.cross(cell[0], cell[1])))
 
 
 def _relax(atoms: Atoms) -> bool:
