@@ -37,7 +37,6 @@ from lacemaker.regression.solvers.omp import OMP
 PRIORS: dict[str, Prior] = {"none": NoPrior(), "algebraic 4": AlgebraicPrior(p=4)}
 SIZES = (50, 100, 200, 400, 800)
 PATHS = (("OMP", "algebraic 4"), ("ASP", "algebraic 4"), ("OMP", "none"))
-DEGREES = [14, 12, 10]
 PEAKS = {("O", "O"): (2.4, 3.3), ("O", "H"): (0.8, 1.3)}
 OH_BOND = 0.97  # Å: limits of the dynamics are shares of it
 
@@ -45,20 +44,21 @@ OH_BOND = 0.97  # Å: limits of the dynamics are shares of it
 class Water:
     """Frames, and a system that is assembled at most once."""
 
-    def __init__(self, n_frames: int, folder: Path) -> None:
+    def __init__(self, n_frames: int, degrees: list[int], folder: Path) -> None:
         source = data_folder("water_pbe0ts_64")
         train, test = lace.read(source / "train.xyz.xz"), lace.read(source / "test.xyz.xz")
         self.train = train.subset(np.linspace(0, len(train) - 1, n_frames).astype(int))
         self.test = test.subset(np.arange(0, len(test), 4))
         self.all_test = test
-        self.stored = folder / f"water-{n_frames}.safetensors"
+        self.degrees = degrees
+        self.stored = folder / f"water-{n_frames}-{'-'.join(map(str, degrees))}.safetensors"
         self._system: Any = None
 
     @property
     def system(self) -> Any:
         if self._system is None:
             if not self.stored.exists():
-                basis = lace.ACEBasis(["H", "O"], 3, DEGREES, cutoff=5.0)
+                basis = lace.ACEBasis(["H", "O"], 3, self.degrees, cutoff=5.0)
                 rows = lace.assemble(basis, self.train, restraint=RepulsionRestraint(), n_threads=1)
                 rows.save(self.stored)
             self._system = lace.regression.TriangularSystem.load(self.stored)
@@ -89,12 +89,12 @@ def paths(water: Water, sizes: list[int], done: dict[str, Any], out: Path) -> No
             done[f"{kind} | {prior} | {size}"] = {**entry(potential, water), "seconds": seconds}
             keep(done, out)
     for prior in PRIORS:
-        if f"dense | {prior} | {DEGREES}" not in done:
+        if f"dense | {prior} | {water.degrees}" not in done:
             begin = time.process_time()
             potential = lace.solve(water.system, prior=PRIORS[prior], e0="fit").potential()
             found = {**entry(potential, water), "seconds": time.process_time() - begin}
             potential.save(out / f"dense-{prior.replace(' ', '')}.lace")
-            done[f"dense | {prior} | {DEGREES}"] = found
+            done[f"dense | {prior} | {water.degrees}"] = found
             keep(done, out)
 
 
@@ -199,6 +199,9 @@ def main() -> None:
         "--md", nargs="*", default=["OMP-algebraic4-400", "OMP-none-400", "OMP-algebraic4-100"],
         help="models to run, by name of their file",
     )  # fmt: skip
+    parser.add_argument(
+        "--degrees", nargs="+", type=int, default=[14, 12, 10], help="(another --out for others)"
+    )
     parser.add_argument("--sizes", nargs="+", type=int, default=list(SIZES))
     parser.add_argument("--ps", type=float, default=20.0)
     parser.add_argument("--out", type=Path, default=Path("water"))
@@ -209,7 +212,7 @@ def main() -> None:
     store = arguments.out / "results.json"
     done = json.loads(store.read_text()) if store.exists() else {}
     begin = time.process_time()
-    water = Water(arguments.frames, arguments.out)
+    water = Water(arguments.frames, arguments.degrees, arguments.out)
     paths(water, arguments.sizes, done, arguments.out)
     if "data" not in done:
         done["data"] = distributions([frame.to_atoms() for frame in water.all_test])
