@@ -50,7 +50,7 @@ from lacemaker.structures import Frames
 from zuo2020 import DEGREES, frames_of, published_basis
 
 WEIGHTS = {"default": {"energy": 30.0, "forces": 1.0, "virial": 0.0}}
-SIZES = {"two": (10, 8, 6), "122": (12, 12, 12), **DEGREES}
+SIZES = {"two": (10, 8, 6), "122": (16, 12, 8), **DEGREES}
 FOLD = 10  # structures
 TIAL_R0 = 2.9  # Å
 HOT = {"Si": 3000.0, "Ge": 2000.0, "Mo": 6000.0, "Li": 600.0, "Cu": 2000.0, "Ni": 2500.0}  # K and above

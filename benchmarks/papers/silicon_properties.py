@@ -44,7 +44,8 @@ GAP18_DFT = {  # CASTEP PW91: libAtoms/silicon-testing-framework
     "a0": 5.4610, "B": 88.60, "C11": 153.29, "C12": 56.25, "C44": 72.18, "vacancy": 3.673, "(100)": 2.17,
 }  # fmt: skip
 SIZES = (50, 100, 200, 300, 700)
-DENSE = {"122": (12, 12, 12), "319": DEGREES["319"], "1041": DEGREES["1041"]}
+DENSE = [(16, 12, 8), DEGREES["319"], DEGREES["1041"]]
+POOL = DEGREES["1041"]
 FACES = {"(100)": "(1_0_0)_reconstructed", "(110)": "(1_1_0)_reconstructed", "(111)": "(1_1_1)"}
 UNITS = {"a0": "Å", "vacancy": "eV", **dict.fromkeys(FACES, "J/m²")}
 WEIGHTS = {"default": {"energy": 30.0, "forces": 1.0, "virial": 1.0}}
@@ -150,7 +151,7 @@ def run(
         done[f"{name} | {label} | {size}"] = {"size": size, **properties(potential, data)}
         store.write_text(json.dumps(done, indent=1))
 
-    pool = lace.ACEBasis(["Si"], 3, list(DENSE["1041"]), cutoff=6.0)
+    pool = lace.ACEBasis(["Si"], 3, list(POOL), cutoff=6.0)
     options = {"prior": lace.AlgebraicPrior(p=4), "e0": data.e0}
     system = None
     for label in solvers:
@@ -162,7 +163,7 @@ def run(
         for size in sizes:
             if f"{name} | {label} | {size}" not in done:
                 keep(label, size, path.by_size(size).potential())
-    for degrees in DENSE.values():
+    for degrees in DENSE:
         basis = lace.ACEBasis(["Si"], 3, list(degrees), cutoff=6.0)
         if f"{name} | dense | {basis.n_functions}" not in done:
             rows = lace.assemble(basis, data.frames, weights=WEIGHTS)
