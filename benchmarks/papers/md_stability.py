@@ -5,8 +5,12 @@ core), Langevin at 3000 K, 1500 steps of 1 fs from the crystal, nine independent
 implementation found no prior 2/9, algebraic p = 2 6/9, p = 4 9/9, Gaussian sigma = 1 Å 9/9. With --hard all
 runs start 20 % compressed.
 
+Experiment 4 proper is the second command: dense and sparse models (300 functions chosen from the same pool by
+OMP or ASP), 300 K, melting and twice melting, 21 ps in all per model.
+
     python benchmarks/papers/md_stability.py        # first row: 45 runs, about 3 min on one core
-    python benchmarks/papers/md_stability.py --temperatures 300 1687 3374 --ps 20 --fits 3 --model 319
+    python benchmarks/papers/md_stability.py --element Si --melting --ps 7 --fits 3 --e0 fit \\
+        --priors none "algebraic 4" --variants dense omp asp --no-reference-limits --out md-Si   # RUNTIME_SI
     python benchmarks/papers/md_stability.py --element Mo --cells 20 --prune 1e-3
 
 Finished runs are kept in the output folder (results.json); the same command continues where it was stopped.
@@ -28,6 +32,8 @@ import lacemaker as lace
 from common import R0, header
 from lacemaker.analysis.stability import Limits, survive
 from lacemaker.priors import AlgebraicPrior, EvidencePrior, NoPrior, Prior, SOAPPrior
+from lacemaker.regression.solvers.asp import ASP
+from lacemaker.regression.solvers.omp import OMP
 from lacemaker.structures import Frames
 from zuo2020 import DEGREES, frames_of, published_basis
 
@@ -40,6 +46,8 @@ PRIORS: dict[str, Prior] = {
 }
 WEIGHTS = {"default": {"energy": 30.0, "forces": 1.0, "virial": 0.0}}
 REFERENCE = {"none": "2/9", "algebraic 2": "6/9", "algebraic 4": "9/9", "gaussian 1.0": "9/9"}
+MELTING = {"Li": 453.7, "Mo": 2896.0, "Si": 1687.0, "Ge": 1211.0, "Cu": 1358.0, "Ni": 1728.0}  # K, experiment
+VARIANTS = {"dense": None, "omp": OMP, "asp": ASP}
 SHORTEST = 1.5 / 2.3517  # of the bond length of silicon, as in the reference
 
 
@@ -53,8 +61,13 @@ def crystal(element: str, compressed: float) -> Any:
     return atoms
 
 
-def fitted(system: Any, prior: Prior, prune: float, e0: str) -> lace.Potential:
+def fitted(
+    system: Any, prior: Prior, prune: float, e0: str, variant: str = "dense", functions: int = 300
+) -> lace.Potential:
     """The potential; ``prune`` drops functions with a scaled coefficient below that share."""
+    solver = VARIANTS[variant]
+    if solver is not None:
+        return lace.solve(system, solver=solver(sizes=(functions,)), prior=prior, e0=e0).final.potential()
     fit = lace.solve(system, prior=prior, e0=e0)
     if prune > 0.0:
         from lacemaker.priors import parse_prior
@@ -83,19 +96,25 @@ def run(arguments: argparse.Namespace, done: dict[str, Any], out: Path) -> None:
     bond_length = float(bond[bond > 0].min())
     for seed in range(arguments.fits):
         todo = [
-            (name, T)
+            (name, variant, T)
             for name in arguments.priors
+            for variant in arguments.variants
             for T in arguments.temperatures
-            if key(arguments, name, T, seed) not in done
+            if key(arguments, name, variant, T, seed) not in done
         ]
         if not todo:
             continue
         system = lace.assemble(basis, subset(frames, arguments.cells, seed), weights=WEIGHTS)
-        models = {name: fitted(system, PRIORS[name], arguments.prune, arguments.e0) for name, _ in todo}
-        for name, temperature in todo:
+        models = {
+            (name, variant): fitted(
+                system, PRIORS[name], arguments.prune, arguments.e0, variant, arguments.functions
+            )
+            for name, variant in {case[:2]: None for case in todo}
+        }
+        for name, variant, temperature in todo:
             found = survive(
                 start,
-                lace.Calculator(models[name], n_threads=1),
+                lace.Calculator(models[name, variant], n_threads=1),
                 temperatures=[temperature],
                 seeds=[seed],
                 picoseconds=arguments.ps,
@@ -104,11 +123,14 @@ def run(arguments: argparse.Namespace, done: dict[str, Any], out: Path) -> None:
                 else Limits(),
                 bond_length=bond_length,
             )
-            done[key(arguments, name, temperature, seed)] = asdict(found.runs[0])
+            done[key(arguments, name, variant, temperature, seed)] = asdict(found.runs[0])
             out.write_text(json.dumps(done, indent=1))
 
 
-def key(arguments: argparse.Namespace, prior: str, temperature: float, seed: int) -> str:
+def key(arguments: argparse.Namespace, prior: str, variant: str, temperature: float, seed: int) -> str:
+    """Dense models have the keys of earlier results."""
+    if variant != "dense":
+        prior = f"{prior} | {variant} {arguments.functions}"
     start = "compressed" if arguments.hard else "crystal"
     parts = (
         arguments.element,
@@ -124,19 +146,31 @@ def key(arguments: argparse.Namespace, prior: str, temperature: float, seed: int
 
 def show(arguments: argparse.Namespace, done: dict[str, Any]) -> None:
     print(
-        f"{'prior':14s} {'T, K':>6s}  survived  reference  median ps of failures  shortest Å  drift meV/atom"
+        f"{'prior':14s} {'model':>5s} {'T, K':>6s}  survived  reference  median ps of failures  shortest Å  "
+        "drift meV/atom"
     )
+    for name, variant, temperature in cases(arguments):
+        runs = [done[key(arguments, name, variant, temperature, seed)] for seed in range(arguments.fits)]
+        failed = [r["time_ps"] for r in runs if not r["survived"]]
+        there = REFERENCE.get(name, "-") if variant == "dense" and temperature == 3000.0 else "-"
+        print(
+            f"{name:14s} {variant:>5s} {temperature:6.0f}  {len(runs) - len(failed):4d}/{len(runs):<3d}  "
+            f"{there:>9s}  "
+            f"{np.median(failed) if failed else float('nan'):21.3f}  "
+            f"{min(r['shortest_distance_A'] for r in runs):10.2f}  "
+            f"{np.median([r['drift_meV_per_atom'] for r in runs]):14.1f}"
+        )
     for name in arguments.priors:
-        for temperature in arguments.temperatures:
-            runs = [done[key(arguments, name, temperature, seed)] for seed in range(arguments.fits)]
-            failed = [r["time_ps"] for r in runs if not r["survived"]]
-            print(
-                f"{name:14s} {temperature:6.0f}  {len(runs) - len(failed):4d}/{len(runs):<3d}  "
-                f"{REFERENCE.get(name, '-'):>9s}  "
-                f"{np.median(failed) if failed else float('nan'):21.3f}  "
-                f"{min(r['shortest_distance_A'] for r in runs):10.2f}  "
-                f"{np.median([r['drift_meV_per_atom'] for r in runs]):14.1f}"
-            )
+        for variant in arguments.variants:
+            whole = [
+                all(done[key(arguments, name, variant, t, seed)]["survived"] for t in arguments.temperatures)
+                for seed in range(arguments.fits)
+            ]
+            print(f"{name}, {variant}: {sum(whole)} of {len(whole)} models survive at every temperature")
+
+
+def cases(arguments: argparse.Namespace) -> list[tuple[str, str, float]]:
+    return [(n, v, t) for n in arguments.priors for v in arguments.variants for t in arguments.temperatures]
 
 
 def draw(arguments: argparse.Namespace, done: dict[str, Any], path: Path) -> None:
@@ -149,10 +183,13 @@ def draw(arguments: argparse.Namespace, done: dict[str, Any], path: Path) -> Non
     figure, axes = plt.subplots(1, len(arguments.temperatures), sharey=True, squeeze=False, figsize=(9, 3.2))
     times = np.linspace(0.0, arguments.ps, 400)
     for panel, temperature in zip(axes[0], arguments.temperatures, strict=True):
-        for name in arguments.priors:
-            runs = [done[key(arguments, name, temperature, seed)] for seed in range(arguments.fits)]
+        for k, (name, variant, _) in enumerate(c for c in cases(arguments) if c[2] == temperature):
+            runs = [done[key(arguments, name, variant, temperature, seed)] for seed in range(arguments.fits)]
             ends = np.array([np.inf if r["survived"] else r["time_ps"] for r in runs])
-            panel.plot(times, np.mean(ends[:, None] > times, axis=0), label=name)
+            alive = np.mean(ends[:, None] > times, axis=0) - 0.006 * k  # so that equal curves stay visible
+            style = "-" if name != "none" else ":"
+            label = name if variant == "dense" else f"{name}, {variant} {arguments.functions}"
+            panel.plot(times, alive, style, label=label)
         panel.set(title=f"{arguments.element}, {temperature:.0f} K", xlabel="time, ps", ylim=(-0.03, 1.03))
     axes[0, 0].set_ylabel("share of runs alive")
     axes[0, 0].legend(frameon=False, fontsize="small")
@@ -170,6 +207,9 @@ def main() -> None:
     parser.add_argument("--fits", type=int, default=9)
     parser.add_argument("--priors", nargs="+", default=list(PRIORS), choices=list(PRIORS))
     parser.add_argument("--temperatures", nargs="+", type=float, default=[3000.0])
+    parser.add_argument("--variants", nargs="+", default=["dense"], choices=list(VARIANTS))
+    parser.add_argument("--functions", type=int, default=300, help="of the sparse variants")
+    parser.add_argument("--melting", action="store_true", help="300 K, melting and twice melting")
     parser.add_argument("--ps", type=float, default=1.5)
     parser.add_argument(
         "--prune", type=float, default=0.0, help="drop functions below this share of the largest"
@@ -179,6 +219,9 @@ def main() -> None:
     parser.add_argument("--reference-limits", action=argparse.BooleanOptionalAction, default=True)
     parser.add_argument("--out", type=Path, default=Path("md_stability"))
     arguments = parser.parse_args()
+    if arguments.melting:
+        melting = MELTING[arguments.element]
+        arguments.temperatures = [300.0, melting, 2.0 * melting]
     warnings.simplefilter("ignore", lace.errors.LacemakerWarning)
     header("MD survival")
     arguments.out.mkdir(parents=True, exist_ok=True)

@@ -124,3 +124,13 @@ def test_impossible_requests_are_refused():
         survive(COPPER, EMT(), temperatures=[])
     with pytest.raises(DataError, match="bond length"):
         survive(bulk("Cu", a=20.0), EMT())
+
+
+def test_a_trajectory_is_handed_over_every_tenth_step():
+    seen = []
+    found = survive(
+        COPPER, EMT(), seeds=[0], picoseconds=0.03, trajectory=lambda a: seen.append(a.get_positions())
+    )
+    assert found.survived
+    assert len(seen) == 3
+    assert np.abs(seen[2] - seen[1]).max() > 1e-4

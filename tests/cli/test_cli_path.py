@@ -1,6 +1,7 @@
 """`lace path`: sparse models of a configuration, and any of them as a potential."""
 
 import json
+import sys
 
 import numpy as np
 import pytest
@@ -54,6 +55,15 @@ def test_a_fit_with_a_path_solver_takes_one_model(job):
     config_with(job, "output: out", "output: out\nsolver: {kind: omp, sizes: [5, 15], select: final}")
     assert main(["fit", str(job / "config.yaml"), "--no-report"]) == 0
     assert np.count_nonzero(Potential.load(job / "out" / "potential.lace").coefficients) == 15
+
+
+def test_a_missing_plotly_is_told_before_the_work(job, monkeypatch, capsys):
+    monkeypatch.setitem(sys.modules, "plotly", None)
+    (job / "train.xyz").unlink()
+    assert main(["path", str(job / "config.yaml"), "--interactive"]) != 0
+    assert "pip install plotly" in capsys.readouterr().err
+    assert main(["path", str(job / "config.yaml")]) != 0
+    assert "train.xyz" in capsys.readouterr().err
 
 
 def test_impossible_choices_are_explained(traced, capsys):

@@ -39,12 +39,28 @@ def test_failure_has_an_exit_code(copper, capsys):
     assert "Å apart" in capsys.readouterr().out
 
 
+def test_spurious_minima_of_any_calculator(copper, tmp_path, capsys):
+    out = tmp_path / "minima.json"
+    code = main(
+        ["validate", EMT, "-s", str(copper), "--minima", "--no-dynamics", "--random-cells", "2",
+         "--json", str(out)]
+    )  # fmt: skip
+    printed = capsys.readouterr().out
+    assert "dimer Cu–Cu" in printed
+    assert "random cells, relaxed" in printed
+    found = json.loads(out.read_text())
+    assert "stability" not in found
+    assert code == (0 if found["minima"]["sane"] else 4)
+    assert len(found["minima"]["relaxations"]) == 2
+
+
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
         (["validate", EMT], "no structure to start from"),
         (["validate", "ase.calculators.emt:Nothing"], "calculator cannot be made"),
         (["validate", "missing.lace"], "missing.lace"),
+        (["validate", EMT, "--no-dynamics"], "nothing to check"),
         (
             ["validate", EMT, "-s", "STRUCTURE", "-T", "hot"],
             "temperatures are no numbers",

@@ -63,6 +63,21 @@ def test_results_are_kept_until_something_changes(atoms, monkeypatch):
     assert atoms.calc.get_property("energy", atoms, allow_calculation=False) is None
 
 
+def test_changes_are_named_exactly(atoms):
+    assert set(atoms.calc.check_state(atoms)) >= {"positions", "numbers", "cell", "pbc"}
+    atoms.get_forces()
+    assert atoms.calc.check_state(atoms) == []
+    changed = atoms.copy()
+    changed.positions[0, 0] = np.nextafter(changed.positions[0, 0], 9.0)
+    assert atoms.calc.check_state(changed) == ["positions"]
+    changed = atoms.copy()
+    changed.set_cell(1.01 * changed.cell.array)
+    assert atoms.calc.check_state(changed) == ["cell"]
+    changed.pbc = [True, True, False]
+    assert atoms.calc.check_state(changed) == ["cell", "pbc"]
+    assert {"positions", "numbers"} <= set(atoms.calc.check_state(atoms[:1]))
+
+
 def test_callers_cannot_spoil_the_cache(atoms):
     forces = atoms.get_forces()
     forces[:] = 0

@@ -19,11 +19,19 @@ from numpy.typing import NDArray
 
 from lacemaker.analysis.errors import EV_PER_CUBIC_ANGSTROM_IN_GPA as GPA
 from lacemaker.analysis.second_derivatives import hessian, strain_derivatives, strain_matrix
+from lacemaker.errors import DataError
 
 if TYPE_CHECKING:
     from ase import Atoms
 
-__all__ = ["ElasticConstants", "VirialErrors", "elastic_constants", "equilibrium_scale", "virial_errors"]
+__all__ = [
+    "ElasticConstants",
+    "VirialErrors",
+    "elastic_constants",
+    "equilibrium",
+    "equilibrium_scale",
+    "virial_errors",
+]
 
 Array = NDArray[np.float64]
 
@@ -46,16 +54,26 @@ class ElasticConstants:
     @property
     def cubic(self) -> tuple[float, float, float]:
         """Relaxed C11, C12 and C44 averaged over the axes of a cubic crystal in its conventional setting."""
-        c = self.relaxed
-        return (
-            float(np.mean([c[0, 0], c[1, 1], c[2, 2]])),
-            float(np.mean([c[0, 1], c[0, 2], c[1, 2]])),
-            float(np.mean([c[3, 3], c[4, 4], c[5, 5]])),
-        )
+        return _cubic(self.relaxed)
+
+    @property
+    def cubic_born(self) -> tuple[float, float, float]:
+        """The same of the Born constants."""
+        return _cubic(self.born)
+
+    @property
+    def bulk_modulus(self) -> float:
+        """Voigt average, GPa; exact for cubic crystals."""
+        return float(self.relaxed[:3, :3].mean())
 
     def to_dict(self) -> dict[str, list[list[float]]]:
         """Both matrices as nested lists, GPa."""
         return {"born": self.born.tolist(), "relaxed": self.relaxed.tolist()}
+
+
+def _cubic(c: Array) -> tuple[float, float, float]:
+    diagonal, off = np.diag(c), c[[0, 0, 1], [1, 2, 2]]
+    return float(diagonal[:3].mean()), float(off.mean()), float(diagonal[3:].mean())
 
 
 def elastic_constants(calculator: Any, atoms: Atoms, *, step: float = 1e-3) -> ElasticConstants:
@@ -112,6 +130,26 @@ def equilibrium_scale(calculator: Any, atoms: Atoms, *, bound: float = 0.1) -> t
                 return float(brentq(pressure, min(last, here), max(last, here), xtol=1e-10)), True
             sides[sign] = (here, value)
     return min(sides.values(), key=lambda end: abs(end[1]))[0], False
+
+
+def equilibrium(calculator: Any, crystal: Atoms, *, bound: float = 0.1) -> Atoms:
+    """The crystal scaled to zero pressure, with its calculator: a cubic crystal at rest.
+
+    Raises
+    ------
+    DataError
+        If the pressure does not vanish within `bound` of its lattice constant.
+    """
+    scale, found = equilibrium_scale(calculator, crystal, bound=bound)
+    if not found:
+        raise DataError(
+            f"No equilibrium volume was found near the crystal. Found pressure at all scales from "
+            f"{1 - bound:.2f} to {1 + bound:.2f}. Start from the right crystal, or distrust the potential."
+        )
+    atoms = crystal.copy()
+    atoms.set_cell(atoms.cell * scale, scale_atoms=True)
+    atoms.calc = calculator
+    return atoms
 
 
 @dataclass(frozen=True)

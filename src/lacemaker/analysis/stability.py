@@ -129,6 +129,7 @@ def survive(
     limits: Limits = Limits(),
     bond_length: float | None = None,
     reference_energy: float | None = None,
+    trajectory: Callable[[Atoms], None] | None = None,
     advance: Callable[[int, int], None] | None = None,
 ) -> Stability:
     """Run dynamics at every temperature and seed, and see what survives.
@@ -154,6 +155,8 @@ def survive(
         Å; default the shortest distance of `atoms`. Give it where the start is compressed or random.
     reference_energy : float, optional
         eV per atom; default that of `atoms`. Give the crystal's where the start is not a crystal.
+    trajectory : callable, optional
+        Called with the atoms every tenth step.
     advance : callable, optional
         Called with (runs done, runs in all).
 
@@ -182,6 +185,7 @@ def survive(
     for temperature in temperatures:
         for seed in seeds:
             run = _Run(start, temperature, seed, timestep, friction if thermostat else None, tests)
+            run.trajectory = trajectory
             runs.append(run.go(n_steps))
             if advance is not None:
                 advance(len(runs), total)
@@ -245,6 +249,8 @@ class _Run:
                 ),  # older ASE fixes it
             )
         self.conserved = friction is None
+        self.forces: np.ndarray | None = None  # of the positions as they are
+        self.trajectory: Callable[[Atoms], None] | None = None
         self.energies: list[float] = []
         self.temperatures: list[float] = []
         self.nearest, self.largest = float("inf"), 0.0
@@ -254,6 +260,8 @@ class _Run:
         failure, step = "", 0
         for step in range(1, n_steps + 1):
             failure = self._step(step == n_steps or step % CHECK_EVERY == 0)
+            if self.trajectory is not None and step % CHECK_EVERY == 0:
+                self.trajectory(self.atoms)
             if failure:
                 break
         energies = np.array(self.energies or [np.nan])
@@ -276,8 +284,8 @@ class _Run:
         from lacemaker.errors import LacemakerError
 
         try:
-            self.dynamics.run(1)
-            forces, energy = self.atoms.get_forces(), self.atoms.get_potential_energy()
+            forces = self.forces = self.dynamics.step(self.forces)
+            energy = self.atoms.get_potential_energy()
         except (LacemakerError, ArithmeticError, ValueError, RuntimeError) as error:
             return f"the calculator failed: {error}"
         temperature = self.atoms.get_temperature()

@@ -1,4 +1,4 @@
-"""lace validate: does a potential, or any ASE calculator, survive molecular dynamics?"""
+"""lace validate: does a potential, or any ASE calculator, survive dynamics, without spurious minima?"""
 
 from __future__ import annotations
 
@@ -36,31 +36,64 @@ def validate(
     constant_energy: Annotated[
         bool, typer.Option("--nve", help="Without thermostat: shows the drift.")
     ] = False,
+    dynamics: Annotated[bool, typer.Option("--dynamics/--no-dynamics", help="Run dynamics.")] = True,
+    minima: Annotated[
+        bool,
+        typer.Option(
+            "--minima", help="Look for spurious minima: dimers, trimers, compression, random cells."
+        ),
+    ] = False,
+    random_cells: Annotated[int, typer.Option(min=0, help="Random cells relaxed by --minima.")] = 20,
     json: Annotated[Path | None, typer.Option("--json", help="Write the figures here too.")] = None,
 ) -> None:
-    """Run dynamics at several temperatures and seeds; exit code 4 if one fails (collapse, explosion)."""
+    """Run dynamics at several temperatures and seeds; exit code 4 if one fails (collapse, explosion).
+
+    With --minima also look for places where the potential binds though nature does not.
+    """
     from lacemaker.analysis.stability import survive
     from lacemaker.cli.progress import progress_for
+    from lacemaker.errors import ConfigError
     from lacemaker.workflow.outputs import versions, write_json
 
-    calculator, elements = _calculator(potential)
-    start = _start(structure, elements, atoms)
-    with progress_for().stage("dynamics", "runs") as advance:
-        found = survive(
-            start,
-            calculator,
-            temperatures=_numbers(temperatures),
-            seeds=range(seeds),
-            picoseconds=picoseconds,
-            timestep=timestep,
-            thermostat=not constant_energy,
-            bond_length=bond_length,
-            advance=advance,
+    if not (dynamics or minima):
+        raise ConfigError(
+            "There is nothing to check. Found --no-dynamics without --minima. Add --minima, or leave "
+            "--no-dynamics out."
         )
-    print(found)
+    calculator, elements = _calculator(potential)
+    cell = _cell(structure, elements)
+    kelvin = _numbers(temperatures)
+    found: dict[str, Any] = {}
+    if minima:
+        found["minima"] = _look_for_minima(calculator, cell, random_cells)
+    if dynamics:
+        with progress_for().stage("dynamics", "runs") as advance:
+            found["stability"] = survive(
+                _repeated(cell, atoms),
+                calculator,
+                temperatures=kelvin,
+                seeds=range(seeds),
+                picoseconds=picoseconds,
+                timestep=timestep,
+                thermostat=not constant_energy,
+                bond_length=bond_length,
+                advance=advance,
+            )
+    for part in found.values():
+        print(part)
     if json is not None:
-        write_json(json, {"versions": versions(), "potential": potential, "stability": found.to_dict()})
-    raise typer.Exit(OK if found.survived else FAILED)
+        figures = {name: part.to_dict() for name, part in found.items()}
+        write_json(json, {"versions": versions(), "potential": potential, **figures})
+    sound = all(part.sane if name == "minima" else part.survived for name, part in found.items())
+    raise typer.Exit(OK if sound else FAILED)
+
+
+def _look_for_minima(calculator: Any, cell: Atoms, n_cells: int) -> Any:
+    from lacemaker.analysis.minima import spurious_minima
+    from lacemaker.cli.progress import progress_for
+
+    with progress_for().stage("random cells", "cells") as advance:
+        return spurious_minima(calculator, cell, n_cells=n_cells, advance=advance)
 
 
 def _numbers(text: str) -> list[float]:
@@ -86,8 +119,8 @@ def _calculator(name: str) -> tuple[Any, tuple[str, ...]]:
     return calculator, calculator.potential.elements
 
 
-def _start(path: Path | None, elements: tuple[str, ...], n_atoms: int) -> Atoms:
-    """The structure of the file, or the crystal of a single element, repeated evenly."""
+def _cell(path: Path | None, elements: tuple[str, ...]) -> Atoms:
+    """The structure of the file, or the crystal of a single element."""
     from lacemaker.errors import ConfigError
 
     if path is None and len(elements) != 1:
@@ -95,10 +128,11 @@ def _start(path: Path | None, elements: tuple[str, ...], n_atoms: int) -> Atoms:
             "The runs have no structure to start from. Found "
             f"{', '.join(elements) or 'a calculator of unknown elements'}. Give --structure FILE."
         )
+    cell: Any
     if path is not None:
         from ase.io import read
 
-        cell: Any = read(path)
+        cell = read(path)
     else:
         from ase.build import bulk
 
@@ -108,6 +142,11 @@ def _start(path: Path | None, elements: tuple[str, ...], n_atoms: int) -> Atoms:
             raise ConfigError(
                 f"No simple crystal of {elements[0]} is known. Found: {error}. Give --structure FILE."
             ) from error
+    return cell
+
+
+def _repeated(cell: Atoms, n_atoms: int) -> Atoms:
+    """Repeated evenly to at least so many atoms."""
     while len(cell) < n_atoms and any(cell.pbc):
         lengths = [
             length if periodic else float("inf")

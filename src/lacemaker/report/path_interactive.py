@@ -12,7 +12,7 @@ from lacemaker.report.path_page import active_blocks
 if TYPE_CHECKING:
     from lacemaker.regression.path import ModelPath, PathModel
 
-__all__ = ["interactive_page"]
+__all__ = ["interactive_page", "require_plotly"]
 
 
 def interactive_page(path: ModelPath, chosen: PathModel) -> str:
@@ -66,6 +66,16 @@ def interactive_page(path: ModelPath, chosen: PathModel) -> str:
     figure.update_layout(sliders=[slider], title=f"{'-'.join(path.elements)}: sparse models", height=480)
     text: str = figure.to_html(include_plotlyjs=True, full_html=True)
     return text
+
+
+def require_plotly() -> None:
+    """Fail now if plotly is missing, not after a long computation.
+
+    Raises
+    ------
+    LacemakerError
+    """
+    _plotly()
 
 
 def _plotly() -> tuple[Any, Any]:

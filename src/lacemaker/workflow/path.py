@@ -82,10 +82,16 @@ def path(
     Raises
     ------
     ConfigError, DataError, BasisError, SolverError
+    LacemakerError
+        If an interactive page is asked for without plotly; before anything is computed.
     """
     from lacemaker.config import config_from
 
     settings = config_from(config)
+    if interactive:
+        from lacemaker.report.path_interactive import require_plotly
+
+        require_plotly()
     show = progress or SilentProgress()
     timer = StageTimer(show)
     method = _path_solver(settings, solver)
