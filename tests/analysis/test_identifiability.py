@@ -9,6 +9,8 @@ from lacemaker.analysis.supported_observables import STEP, crystal_observables
 from lacemaker.basis import ACEBasis
 from lacemaker.datasets import load_silicon
 from lacemaker.errors import EvaluationError
+from lacemaker.priors import EvidencePrior
+from lacemaker.priors.base import parse_prior
 from lacemaker.regression import BLR, QR
 from lacemaker.structures import Frame
 
@@ -38,11 +40,13 @@ def system(basis, frames):
 
 @pytest.mark.parametrize("e0", ["fit", {"Si": -0.8472}])
 @pytest.mark.parametrize("solver", [BLR(), BLR(noise="per_quantity"), QR(ridge=0.05)])
-def test_variance_and_share_are_those_of_dense_algebra(system, basis, e0, solver):
+@pytest.mark.parametrize("prior", [lace.AlgebraicPrior(), EvidencePrior()])
+def test_variance_and_share_are_those_of_dense_algebra(system, basis, e0, solver, prior):
     """Precision = data + prior with the prior's diagonal Γ²/σ₀², on its own path through the algebra."""
-    fit = lace.solve(system, solver=solver, e0=e0)
+    fit = lace.solve(system, solver=solver, e0=e0, prior=prior)
     found = Identifiability(fit, system).interactions(DIMERS)
-    gamma = lace.AlgebraicPrior().gamma(system.functions, basis=basis)
+    gamma = parse_prior(fit.settings["prior"]).gamma(system.functions, basis=basis)
+    power = prior.likelihood_power if isinstance(prior, EvidencePrior) else 1.0
     n_one = fit.posterior.n_one_body
     prior = np.diag(np.concatenate([np.zeros(n_one), (gamma / fit.prior_scale) ** 2]))
     precision = fit.posterior.precision_factor.T @ fit.posterior.precision_factor
@@ -53,7 +57,7 @@ def test_variance_and_share_are_those_of_dense_algebra(system, basis, e0, solver
     np.testing.assert_allclose(found.std**2, variance, rtol=1e-5)
     np.testing.assert_allclose(found.prior_share, shrinking / variance, rtol=1e-3, atol=1e-4)
     noise = fit.noise["energy"] / 30.0
-    np.testing.assert_allclose(found.leverage, variance / (2 * noise**2), rtol=1e-5)
+    np.testing.assert_allclose(found.leverage, power * variance / (2 * noise**2), rtol=1e-5)
 
 
 def test_values_are_those_of_the_potential(system, basis):
@@ -86,7 +90,8 @@ def test_one_more_label_divides_the_variance_by_one_plus_leverage(basis, system)
     fit = lace.solve(system, e0={"Si": 0.0})
     symbols, positions = DIMERS[4]
     before = Identifiability(fit, system).interactions([DIMERS[4]])
-    scale = 30.0 / np.sqrt(2.0) / fit.noise["energy"]
+    power = fit.settings["prior_choice"]["likelihood_power"]  # a label counts for that part of one
+    scale = np.sqrt(power) * 30.0 / np.sqrt(2.0) / fit.noise["energy"]
     row = scale * interaction_rows(basis, [(symbols, positions)])
     precision = fit.posterior.precision_factor.T @ fit.posterior.precision_factor + row.T @ row
     after = float(row[0] @ np.linalg.solve(precision, row[0])) / scale**2

@@ -108,8 +108,10 @@ class Identifiability:
         weight = weight_of(table, "default", "energy") or 1.0
         self.label_noise = float(fit.noise.get("energy", next(iter(fit.noise.values())))) / weight
         skipped = len(system.elements) - fit.posterior.n_one_body
+        # a prior chosen by evidence lets every row count for a part of one (tempered likelihood)
+        self.power = float(fit.settings.get("prior_choice", {}).get("likelihood_power", 1.0))
         self._data = [
-            system.merged(kind, table).array[:, skipped:-1] / fit.noise[kind]
+            system.merged(kind, table).array[:, skipped:-1] * (np.sqrt(self.power) / fit.noise[kind])
             for kind in system.kinds
             if kind != "restraint" and kind in fit.noise and fit.noise[kind] > 0.0
         ]
@@ -145,7 +147,7 @@ class Identifiability:
         return Support(
             value=b @ self.posterior.mean,
             std=np.sqrt(variance),
-            leverage=variance / (np.asarray(n_atoms, dtype=float) * self.label_noise**2),
+            leverage=variance * self.power / (np.asarray(n_atoms, dtype=float) * self.label_noise**2),
             prior_share=np.clip(share, 0.0, 1.0),
         )
 
