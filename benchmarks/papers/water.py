@@ -5,7 +5,8 @@ frames, tested on 20 others of the same ab-initio trajectories (energies are sto
 NVT dynamics at 300 K from a test structure: 20 ps with steps of 0.5 fs, with and without a prior, and the O-O and
 O-H distributions beside those of the data.
 
-    python benchmarks/papers/water.py                        # RUNTIME on one core
+    python benchmarks/papers/water.py                        # estimated: 4 min on one core
+    python benchmarks/papers/water.py --frames 40 --degrees 12 10 8 --sizes 50 100 200 400 --md   # 9 s: errors
     python benchmarks/papers/water.py --frames 240 --md      # more data, errors only
 
 Finished entries are kept in the output folder (results.json); the same command continues where it was stopped.
