@@ -20,6 +20,7 @@ from lacemaker.workflow.fitting import (
     single_thread_blas,
     threads,
 )
+from lacemaker.workflow.grading import with_grade
 from lacemaker.workflow.outputs import output_folder, plain, versions, write_json, write_text
 from lacemaker.workflow.progress import Progress, SilentProgress, StageTimer
 
@@ -113,6 +114,9 @@ def path(
         models.save(folder / PATH)
         size = settings.uncertainty
         potential = export(chosen, folder / POTENTIAL, size=size, data=sets.facts(settings))
+        graded, facts = with_grade(settings, potential, sets.train, timer)
+        if facts:
+            graded.save(folder / POTENTIAL)
         if settings.export:
             from lacemaker.deploy.yace import export_yace
 
