@@ -139,6 +139,11 @@ def has_committee(potential: Potential) -> bool:
     return _COEFFICIENTS in potential.extras and _E0 in potential.extras
 
 
+def has_posterior(potential: Potential) -> bool:
+    """Whether a potential carries the factor of its posterior."""
+    return _FACTOR in potential.extras
+
+
 def has_extrapolation_grade(potential: Potential) -> bool:
     """Whether a potential carries active sets for extrapolation grades."""
     return "grade.inverse" in potential.extras
