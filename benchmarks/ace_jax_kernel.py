@@ -41,8 +41,7 @@ def _with_coefficients(built: Any) -> tuple[Any, int]:
     model = built.model
     rng = np.random.default_rng(0)
     new = {
-        name: jnp.asarray(1e-3 * rng.normal(size=np.shape(getattr(model, name))))
-        for name in ("WB", "Wpair")
+        name: jnp.asarray(1e-3 * rng.normal(size=np.shape(getattr(model, name)))) for name in ("WB", "Wpair")
     }
     replaced = fold_readout(dataclasses.replace(model, **new, folded=False))
     return replaced, int(sum(np.size(value) for value in new.values()))

@@ -50,7 +50,9 @@ def random_potential(basis: lace.ACEBasis) -> lace.Potential:
 
 
 def own_table(isas: list[str]) -> None:
-    print(f"{'model':32s} {'ISA':9s} {'K':>5s} {'n_A':>4s} {'AA':>6s} {'nb':>6s} {'f64 µs/atom':>12s} {'f32':>7s} {'rows s/1000':>12s}")
+    print(
+        f"{'model':32s} {'ISA':9s} {'K':>5s} {'n_A':>4s} {'AA':>6s} {'nb':>6s} {'f64 µs/atom':>12s} {'f32':>7s} {'rows s/1000':>12s}"
+    )
     for name in STANDARD_MODELS:
         potential = standard_model(name)
         basis = potential.basis
@@ -65,22 +67,32 @@ def own_table(isas: list[str]) -> None:
                 flush=True,
             )
         if name in TARGETS:
-            print(f"{'  target, Zen 5 core':32s} {'avx512':9s} {'':30s} {TARGETS[name][0]:12.2f} {'':7s} {TARGETS[name][1] or '':>12}")
+            print(
+                f"{'  target, Zen 5 core':32s} {'avx512':9s} {'':30s} {TARGETS[name][0]:12.2f} {'':7s} {TARGETS[name][1] or '':>12}"
+            )
 
 
 def several_species(isas: list[str]) -> None:
     """A random alloy on the silicon positions: the cost of species at equal neighbours."""
-    print(f"\n{'random alloy, order 3, 44 neighbours':38s} {'ISA':9s} {'K/centre':>8s} {'n_A':>4s} {'AA':>6s} {'µs/atom':>8s}")
+    print(
+        f"\n{'random alloy, order 3, 44 neighbours':38s} {'ISA':9s} {'K/centre':>8s} {'n_A':>4s} {'AA':>6s} {'µs/atom':>8s}"
+    )
     solid = rattled_silicon(512)
     for symbols, degree in ((["Si"], 17), (["Si", "Ge"], 11), (["C", "Si", "Ge", "Sn"], 8)):
         basis = lace.ACEBasis(symbols, 3, degree, cutoff=6.0, r0=2.35)
-        numbers = np.random.default_rng(1).choice([{"C": 6, "Si": 14, "Ge": 32, "Sn": 50}[s] for s in symbols], 512)
-        structure = SimpleNamespace(positions=solid.positions, cell=solid.cell, pbc=solid.pbc, numbers=numbers)
+        numbers = np.random.default_rng(1).choice(
+            [{"C": 6, "Si": 14, "Ge": 32, "Sn": 50}[s] for s in symbols], 512
+        )
+        structure = SimpleNamespace(
+            positions=solid.positions, cell=solid.cell, pbc=solid.pbc, numbers=numbers
+        )
         for isa in isas:
             evaluator = random_potential(basis).evaluator(isa=isa, n_threads=1)
             species, positions, cell, pbc = evaluator.prepare(structure)
             pairs = evaluator.neighbours(positions, cell, pbc)
-            seconds = median_cpu(partial(evaluator.evaluate, species, positions, cell, pbc, pairs, n_threads=1))
+            seconds = median_cpu(
+                partial(evaluator.evaluate, species, positions, cell, pbc, pairs, n_threads=1)
+            )
             size = basis.counts().centres[0]
             print(
                 f"{'-'.join(symbols):38s} {isa:9s} {basis.n_functions // len(symbols):8d} {size.n_a:4d} "
@@ -89,7 +101,9 @@ def several_species(isas: list[str]) -> None:
 
 
 def against_ace_jax() -> None:
-    print(f"\n{'rattled Si, 512 atoms':16s} {'K ours':>6s} {'K peer':>6s} {'nb':>5s} {'ours':>7s} {'peer kernel':>12s} {'ratio':>6s} {'calculator':>11s} {'ratio':>6s}")
+    print(
+        f"\n{'rattled Si, 512 atoms':16s} {'K ours':>6s} {'K peer':>6s} {'nb':>5s} {'ours':>7s} {'peer kernel':>12s} {'ratio':>6s} {'calculator':>11s} {'ratio':>6s}"
+    )
     solid = rattled_silicon(512)
     for name, order, degree, cutoff in SHARED:
         basis = lace.ACEBasis(["Si"], order, degree, cutoff=cutoff, repulsion=None)
@@ -115,7 +129,9 @@ def two_threads() -> None:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("--ace-jax", action="store_true", help="also measure ace-jax (PyPI: ace-jax)")
     parser.add_argument("--threads", action="store_true", help="wall time of one against two threads only")
     arguments = parser.parse_args()

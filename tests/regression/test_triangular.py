@@ -179,7 +179,7 @@ def test_damaged_files_are_refused(system, tmp_path):
 
 def test_files_of_a_future_format_are_refused(system, tmp_path, monkeypatch):
     path = tmp_path / "system.safetensors"
-    monkeypatch.setattr("lacemaker.regression.storage.FORMAT", 99)
+    monkeypatch.setattr("lacemaker.regression.sealed.FORMAT", 99)
     system.save(path)
     monkeypatch.undo()
     with pytest.raises(FileFormatError, match=r"Found 99, this version reads 1"):

@@ -63,10 +63,13 @@ class Variables(Protocol):
 
     def order(self, centre: int) -> np.ndarray:
         """(n_functions,) correlation orders."""
+
     def labels(self, centre: int) -> np.ndarray:
         """(n_variables, 3) rows (neighbour, radial number, l)."""
+
     def contributions(self, centre: int, vectors: np.ndarray, others: np.ndarray) -> np.ndarray:
         """(n_variables, n) parts that n neighbours at vectors (n, 3) Å add to the variables."""
+
     def jacobian(self, centre: int, point: np.ndarray) -> Jacobian:
         """Gradients of the functions by the variables at a point (n_variables,)."""
 

@@ -13,6 +13,7 @@ Only blocks with several invariants (correlation order 4 and up) need it.
 from functools import lru_cache
 from itertools import permutations, product
 from math import factorial
+from typing import Any
 
 import numpy as np
 
@@ -94,7 +95,8 @@ def _coefficient(tensors: np.ndarray, m: np.ndarray, momenta: tuple[int, ...], p
     total = np.zeros(len(tensors), dtype=np.int64)
     for choice in product(*choices):
         sign = int(np.prod([s for _, s in choice]))
-        total += sign * tensors[(slice(None), *(i for i, _ in choice))]
+        component: Any = (slice(None), *(i for i, _ in choice))
+        total += sign * tensors[component]
     return total % prime
 
 

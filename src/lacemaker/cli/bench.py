@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 if TYPE_CHECKING:
+    from lacemaker.networks import NetworkPotential
     from lacemaker.potential import Potential
 
 
@@ -50,7 +51,7 @@ def bench(
 
 def _measure(
     name: str,
-    model: Potential,
+    model: Potential | NetworkPotential,
     sizes: Sequence[int],
     isa: str,
     dtype: str,
@@ -60,15 +61,15 @@ def _measure(
 ) -> dict[str, Any]:
     from lacemaker import _core
     from lacemaker.analysis.speed import evaluation_speed, row_speed
+    from lacemaker.potential import Potential
 
-    network = hasattr(model, "network")
-    sets = _core.isas() if isa == "all" and not network else [isa]
+    sets = _core.isas() if isa == "all" and isinstance(model, Potential) else [isa]
     evaluations = [
         evaluation_speed(model, n, isa=chosen, dtype=dtype, n_threads=threads, repeats=repeats).to_dict()
         for chosen in sets
         for n in sizes
     ]
-    if network:
+    if not isinstance(model, Potential):
         return {"name": name, "n_parameters": model.n_parameters, "evaluation": evaluations, "rows": []}
     arrays = model.program.arrays
     entry: dict[str, Any] = {

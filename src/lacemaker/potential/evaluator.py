@@ -25,10 +25,21 @@ _ATOMS_PER_THREAD = 64  # fewer are not worth starting a thread for
 class Structure(Protocol):
     """Anything with these four attributes: a ``lacemaker.Frame`` or an ``ase.Atoms``."""
 
-    numbers: np.ndarray  # (n_atoms,)
-    positions: np.ndarray  # (n_atoms, 3) Å
-    cell: Any  # (3, 3) Å, rows are lattice vectors
-    pbc: np.ndarray  # (3,) bool
+    @property
+    def numbers(self) -> np.ndarray:
+        """(n_atoms,) atomic numbers."""
+
+    @property
+    def positions(self) -> np.ndarray:
+        """(n_atoms, 3) Å."""
+
+    @property
+    def cell(self) -> Any:
+        """(3, 3) Å, rows are lattice vectors."""
+
+    @property
+    def pbc(self) -> np.ndarray:
+        """(3,) bool."""
 
 
 @dataclass(frozen=True, eq=False)

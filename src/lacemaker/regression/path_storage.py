@@ -1,6 +1,5 @@
-"""A path on disk: one safetensors file with a JSON header, written atomically and verified on reading."""
+"""A path on disk: one sealed file."""
 
-import json
 from collections.abc import Mapping
 from dataclasses import fields, replace
 from pathlib import Path
@@ -8,17 +7,15 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from lacemaker.errors import FileFormatError
 from lacemaker.regression.fit import Fit, _plain
 from lacemaker.regression.path import ModelPath, PathModel
-from lacemaker.regression.storage import _digest, _write
+from lacemaker.regression.sealed import read_sealed, write_sealed
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 __all__ = ["load_path", "save_path"]
 
-FORMAT = 1
 _KEY = "lacemaker_path"
 _ARRAYS = ("coefficients", "e0", "basis", "columns", "posterior")  # of a Fit: kept apart from the header
 _FIT = tuple(f.name for f in fields(Fit) if f.name not in _ARRAYS)
@@ -50,7 +47,6 @@ def save_path(path: ModelPath, file: Path) -> None:
         arrays["samples"] = np.ascontiguousarray(samples)
         arrays["samples_e0"] = np.array([c.e0 for c in committees])
     header = {
-        "format": FORMAT,
         "elements": list(path.elements),
         "settings": _plain(path.settings),
         "n_functions": len(fits[0].coefficients),
@@ -58,8 +54,7 @@ def save_path(path: ModelPath, file: Path) -> None:
         "models": [{name: _plain(getattr(model, name)) for name in _MODEL} for model in path],
         "fits": [{name: _plain(getattr(fit, name)) for name in _FIT} for fit in fits],
     }
-    text = json.dumps(header, sort_keys=True, allow_nan=False)
-    _write(file, arrays, {_KEY: text, "digest": _digest(arrays, text)})
+    write_sealed(file, _KEY, arrays, header)
 
 
 def load_path(file: Path) -> ModelPath:
@@ -70,7 +65,7 @@ def load_path(file: Path) -> ModelPath:
     FileFormatError
         When the file is truncated, edited, from another version or no path.
     """
-    arrays, header = _read(file)
+    arrays, header = read_sealed(file, _KEY, what="model path", remedy="run `lace path` again")
     basis = None
     if header["basis"] is not None:
         from lacemaker.basis import ACEBasis
@@ -115,33 +110,6 @@ def _deviations(model: PathModel, arrays: Mapping[str, Any], number: int, part: 
     )
     coefficients[:, _entries(model)] = samples
     return Deviations(coefficients, arrays["samples_e0"][number])
-
-
-def _read(file: Path) -> tuple[dict[str, Any], Mapping[str, Any]]:
-    from safetensors import SafetensorError, safe_open
-
-    try:
-        with safe_open(file, framework="np") as opened:
-            metadata = opened.metadata() or {}
-            arrays = {name: opened.get_tensor(name) for name in sorted(opened.keys())}
-    except (SafetensorError, OSError, ValueError) as error:
-        raise FileFormatError(
-            f"{file} is not a readable model path. Found: {error}. "
-            "It is truncated or not one of ours; run `lace path` again."
-        ) from error
-    text = metadata.get(_KEY, "")
-    if not text or metadata.get("digest") != _digest(arrays, text):
-        raise FileFormatError(
-            f"{file} is no model path, or was changed after it was written. Found a checksum that does not "
-            "match its contents. Run `lace path` again."
-        )
-    header = json.loads(text)
-    if header["format"] != FORMAT:
-        raise FileFormatError(
-            f"{file} has another format version. Found {header['format']}, this version reads {FORMAT}. "
-            "Run `lace path` again, or use the version of lacemaker that wrote it."
-        )
-    return arrays, header
 
 
 def _number(value: float | None, missing: float) -> float:

@@ -1,11 +1,6 @@
-"""Factors on disk: safetensors with one JSON header, written atomically and verified on reading."""
+"""Factors on disk, in sealed files."""
 
-import contextlib
-import hashlib
-import json
 import math
-import os
-import tempfile
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -13,13 +8,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from lacemaker.errors import FileFormatError, LacemakerError
 from lacemaker.regression.factor import Factor
+from lacemaker.regression.sealed import read_sealed, write_sealed
 from lacemaker.regression.triangular import Group, GroupKey, TriangularSystem
 
 __all__ = ["load_groups", "load_system", "save_groups", "save_system"]
 
-FORMAT = 1
 _KEY = "lacemaker"
 
 
@@ -33,8 +27,7 @@ def save_groups(path: Path, groups: tuple[Group, ...], header: Mapping[str, Any]
     """
     arrays = {f"{i:06d}": _packed(group.factor) for i, group in enumerate(groups)}
     rows = [[*group.key, group.factor.n_rows, group.square_sum] for group in groups]
-    text = json.dumps({**header, "format": FORMAT, "groups": rows}, sort_keys=True)
-    _write(path, arrays, {_KEY: text, "digest": _digest(arrays, text)})
+    write_sealed(path, _KEY, arrays, {**header, "groups": rows})
 
 
 def load_groups(path: Path) -> tuple[tuple[Group, ...], dict[str, Any]]:
@@ -45,29 +38,7 @@ def load_groups(path: Path) -> tuple[tuple[Group, ...], dict[str, Any]]:
     FileFormatError
         When the file is truncated, edited, or of another format version.
     """
-    from safetensors import SafetensorError, safe_open
-
-    try:
-        with safe_open(path, framework="np") as file:
-            metadata = file.metadata() or {}
-            arrays = {name: file.get_tensor(name) for name in sorted(file.keys())}
-    except (SafetensorError, OSError, ValueError) as error:
-        raise FileFormatError(
-            f"{path} is not a readable triangular system. Found: {error}. "
-            "It is truncated or not one of ours; delete it and assemble again."
-        ) from error
-    text = metadata.get(_KEY, "")
-    if not text or metadata.get("digest") != _digest(arrays, text):
-        raise FileFormatError(
-            f"{path} was changed after it was written. Found a checksum that does not match its contents. "
-            "Delete it and assemble again."
-        )
-    header = json.loads(text)
-    if header["format"] != FORMAT:
-        raise FileFormatError(
-            f"{path} has another format version. Found {header['format']}, this version reads {FORMAT}. "
-            "Assemble again, or use the version of lacemaker that wrote it."
-        )
+    arrays, header = read_sealed(path, _KEY, what="triangular system", remedy="delete it and assemble again")
     return _groups(arrays, header.pop("groups")), header
 
 
@@ -130,37 +101,3 @@ def _unpacked(array: NDArray[Any]) -> NDArray[Any]:
         triangle[: j + 1, j] = array[start : start + j + 1]
         start += j + 1
     return triangle
-
-
-def _digest(arrays: Mapping[str, NDArray[Any]], text: str) -> str:
-    digest = hashlib.blake2b(text.encode(), digest_size=20)
-    for name in sorted(arrays):
-        digest.update(f"{name}{arrays[name].shape}".encode())
-        digest.update(np.ascontiguousarray(arrays[name]).data)
-    return digest.hexdigest()
-
-
-def _write(path: Path, arrays: Mapping[str, NDArray[Any]], metadata: dict[str, str]) -> None:
-    from safetensors import SafetensorError
-    from safetensors.numpy import save_file
-
-    temporary: Path | None = None
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        handle, name = tempfile.mkstemp(prefix=".partial-", dir=path.parent)
-        temporary = Path(name)
-        os.close(handle)
-        save_file(dict(arrays), temporary, metadata=metadata)
-        with temporary.open("rb") as file:
-            os.fsync(file.fileno())
-        temporary.replace(path)
-    except (SafetensorError, OSError) as error:
-        if temporary is not None:
-            with contextlib.suppress(OSError):
-                temporary.unlink(missing_ok=True)
-        size = sum(array.nbytes for array in arrays.values()) / 2**20
-        raise LacemakerError(
-            f"{path} ({size:.1f} MiB) could not be written. Found: {error}. "
-            "Free some space or choose another folder; files finished before are intact, so running again "
-            "resumes."
-        ) from error

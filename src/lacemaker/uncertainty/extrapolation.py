@@ -42,9 +42,8 @@ if TYPE_CHECKING:
 
 __all__ = ["ActiveSet", "ExtrapolationGrade", "site_functions", "stored_active_sets"]
 
-FIRST, COLUMN, INVERSE, ENVIRONMENT = (
-    f"grade.{name}" for name in ("first", "column", "inverse", "environment")
-)
+_NAMES = tuple(f"grade.{name}" for name in ("first", "column", "inverse", "environment"))
+FIRST, COLUMN, INVERSE, ENVIRONMENT = _NAMES
 
 
 @dataclass(frozen=True, eq=False)
@@ -196,14 +195,23 @@ def _stored(potential: Potential) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
             "a potential without active sets",
             "save it with attach_extrapolation_grade(potential, training_frames)",
         )
-    first, column, inverse = (potential.extras.get(name) for name in (FIRST, COLUMN, INVERSE))
-    environments = potential.extras.get(ENVIRONMENT)
-    z = len(potential.elements)
-    fits = (
-        first is not None
-        and column is not None
-        and environments is not None
-        and first.shape == (z + 1,)
+    arrays = [potential.extras[name] for name in _NAMES if name in potential.extras]
+    if len(arrays) < len(_NAMES) or not _consistent(*arrays, n_elements=len(potential.elements)):
+        raise problem(
+            EvaluationError,
+            "the extrapolation data in this potential do not fit it",
+            "arrays of the wrong shape, or values that are not finite",
+            "attach them again; if lacemaker wrote this file, please report it",
+        )
+    first, column, inverse, _ = arrays
+    return first, column, inverse
+
+
+def _consistent(
+    first: np.ndarray, column: np.ndarray, inverse: np.ndarray, environments: np.ndarray, *, n_elements: int
+) -> bool:
+    return bool(
+        first.shape == (n_elements + 1,)
         and first[0] == 0
         and first[-1] == len(column)
         and (counts := np.diff(first)).min() >= 0
@@ -211,11 +219,3 @@ def _stored(potential: Potential) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         and environments.shape == (len(column), 2)
         and np.isfinite(inverse).all()
     )
-    if not fits:
-        raise problem(
-            EvaluationError,
-            "the extrapolation data in this potential do not fit it",
-            "arrays of the wrong shape, or values that are not finite",
-            "attach them again; if lacemaker wrote this file, please report it",
-        )
-    return first, column, inverse

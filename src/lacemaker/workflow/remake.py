@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from lacemaker.errors import ConfigError
 
 if TYPE_CHECKING:
+    from lacemaker.networks import NetworkPotential
     from lacemaker.potential import Potential
     from lacemaker.report.page import Section
     from lacemaker.structures import Frames
@@ -17,7 +18,7 @@ __all__ = ["report_of_folder", "report_of_potential"]
 
 
 def report_of_potential(
-    potential: Potential,
+    potential: Potential | NetworkPotential,
     sets: Mapping[str, Frames],
     *,
     config_text: str = "",
@@ -26,7 +27,9 @@ def report_of_potential(
     extra: Sequence[Section] = (),
 ) -> str:
     """The report of a potential on the given ``train`` and ``test`` structures."""
-    if hasattr(potential, "network"):
+    from lacemaker.potential import Potential
+
+    if not isinstance(potential, Potential):
         from lacemaker.networks.report import remade_report
 
         return remade_report(potential, sets, config_text=config_text)
