@@ -18,6 +18,7 @@ import numpy as np
 
 from lacemaker.errors import EvaluationError
 from lacemaker.potential.messages import problem
+from lacemaker.regression.fit import COMMITTEE_SIZE
 from lacemaker.uncertainty.functions import attach_functions
 
 if TYPE_CHECKING:
@@ -34,7 +35,6 @@ __all__ = [
     "stored_posterior",
 ]
 
-DEFAULT_SIZE = 8
 _COEFFICIENTS, _E0, _FACTOR = "committee.coefficients", "committee.e0", "posterior.factor"
 _ACTIVE = "posterior.active"
 
@@ -47,7 +47,7 @@ class Deviations(NamedTuple):
 
 
 def attach_committee(
-    potential: Potential, posterior: Posterior, *, size: int = DEFAULT_SIZE, seed: int = 0
+    potential: Potential, posterior: Posterior, *, size: int = COMMITTEE_SIZE, seed: int = 0
 ) -> Potential:
     """The potential with `size` posterior samples, from which its calculator makes standard deviations.
 
@@ -59,7 +59,7 @@ def attach_committee(
 
 
 def deviations_of(
-    posterior: Posterior, n_elements: int, size: int = DEFAULT_SIZE, seed: int = 0
+    posterior: Posterior, n_elements: int, size: int = COMMITTEE_SIZE, seed: int = 0
 ) -> Deviations:
     """Samples of a posterior, minus its mean."""
     samples = posterior.samples(size, seed) - posterior.mean

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from lacemaker.regression.fit import COMMITTEE_SIZE
 from lacemaker.workflow.data import check_elements, load_sets
 from lacemaker.workflow.fitting import (
     POTENTIAL,
@@ -138,7 +139,7 @@ def choose_model(models: ModelPath, choice: Mapping[str, float | bool]) -> PathM
     return models.by_evidence() if "evidence" in given else models.select()
 
 
-def export(model: PathModel, file: Path, *, size: int = 8, **metadata: Any) -> Potential:
+def export(model: PathModel, file: Path, *, size: int = COMMITTEE_SIZE, **metadata: Any) -> Potential:
     """Save one model of a path as a potential, with posterior samples where its coefficients have them."""
     fit = {key: value for key, value in model.fit.to_dict().items() if key != "timings_s"}
     errors = {name: {"mae": dict(row)} for name, row in model.mae.items()}
