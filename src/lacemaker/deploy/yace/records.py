@@ -30,7 +30,7 @@ def quick_terms(
             return None
         found = []
         for rank in sorted(set(ranks.tolist())):
-            rows = np.flatnonzero(ranks == rank)
+            rows = np.flatnonzero(ranks == rank).tolist()
             terms = _of_rank(rank, [entries[row] for row in rows], counts[rows], n_density)
             if not _possible(species, terms.factors, n_elements, bonds):
                 return None
