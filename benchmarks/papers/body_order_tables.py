@@ -9,6 +9,13 @@ from pathlib import Path
 from typing import Any
 
 BASES = {"standard": "standard", "pair": "pair-purified", "full": "purified"}
+NAMES = {
+    "silicon": "Silicon, the bundled set",
+    "zuo": "Silicon, Zuo et al. 2020",
+    "gap18": "Silicon, GAP-18",
+    "carbon": "Carbon under pressure",
+    "carbon_gap17": "Carbon, C-GAP-17",
+}
 DATA = ("no dimers", "dimers only", "both")
 COLUMNS = {
     "validation_energy_meV_per_atom": "energies of held-out structures, meV/atom",
@@ -19,11 +26,11 @@ COLUMNS = {
 
 
 def number(value: float | None, digits: int = 3) -> str:
-    """Two or three figures, no exponents below a million."""
+    """Three figures, no exponents."""
     if value is None:
         return ""
-    if abs(value) >= 1e6:
-        return f"{value:.0e}"
+    if abs(value) < 1e-6:
+        return "0"
     return f"{value:.0f}" if abs(value) >= 100 else f"{value:.{digits}g}"
 
 
@@ -50,8 +57,12 @@ def main() -> None:
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("results", nargs="+", type=Path)
-    for path in parser.parse_args().results:
-        print(table(path.stem, json.loads(path.read_text(encoding="utf-8"))["rows"]), end="\n\n")
+    by_name: dict[str, list[dict[str, Any]]] = {}
+    for path in parser.parse_args().results:  # files of one name hold different bases of one experiment
+        rows = json.loads(path.read_text(encoding="utf-8"))["rows"]
+        by_name.setdefault(path.stem, []).extend(rows)
+    for name, rows in by_name.items():
+        print(table(NAMES.get(name, name), rows), end="\n\n")
 
 
 if __name__ == "__main__":
