@@ -11,7 +11,7 @@ from lacemaker.analysis.body_order import body_order_report
 from lacemaker.analysis.body_refits import body_order_fits, body_shares, energy_shares
 from lacemaker.analysis.diatomics import pair_sanity
 from lacemaker.analysis.dimers import dimer_curve
-from lacemaker.analysis.pair_references import bundled_references, dimers_in
+from lacemaker.analysis.pair_references import dimers_in
 from lacemaker.basis import ACEBasis
 from lacemaker.datasets import load_silicon
 from lacemaker.datasets.dimers import PairReference, bundled_curve, bundled_pairs, read_curve
@@ -146,7 +146,7 @@ def test_bundled_curves_are_read():
     pairs = bundled_pairs()
     assert pairs == [("C", "C"), ("Si", "Si")]
     assert bundled_curve("Xe", "Si") is None
-    carbon = bundled_references([("C", "C")])["C", "C"]
+    carbon = bundled_curve("C", "C")
     assert (np.diff(carbon.r) > 0).all()
     assert carbon.provenance["method"].startswith("UKS PBE")
     assert len(carbon.state) == len(carbon.r)
