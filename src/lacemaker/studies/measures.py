@@ -132,17 +132,26 @@ def defect_errors(
     test: TestConfig,
     radius: float,
     exact: float,
+    scale: float | None = 1.0,
 ) -> dict[str, Any]:
     """The estimate at ū, then what a relaxation with the model finds, starting there.
 
-    `exact` is the reference's formation energy, eV.
+    `exact` is the reference's formation energy, eV. `scale` is the lattice constant of the test over that of
+    the reference: other than 1 the model starts at, and is compared with, ū scaled; None: the model has no
+    lattice constant, hence no result.
 
     ``geometry_A`` and ``geometry_max_A`` are ‖D(ũ-ū)‖ over nearest neighbours (2-norm, largest); energies are
     formation energies at fixed cell, of the relaxed and of the reference geometry. ``outcome`` is converged,
     elsewhere (an equilibrium of another structure: some bond changed by more than 20 %) or not
     converged; the last two have no geometry error.
     """
+    if scale is None:
+        return {"outcome": "not converged", "converged": False, "message": "no lattice constant within 5 %",
+                "estimate": None}  # fmt: skip
     bulk = crystal.cell.copy()
+    if scale != 1.0:
+        bulk.set_cell(bulk.cell * scale, scale_atoms=True)
+        equilibrium = equilibrium.scaled(scale)
     bulk.calc = calculator
     try:
         per_atom = float(bulk.get_potential_energy()) / len(bulk)
