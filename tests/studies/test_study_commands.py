@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from ase.calculators.emt import EMT
 from ase.io import read as read_atoms
+from ase.io import write as write_atoms
 
 from lacemaker.cli import main
 from lacemaker.cli.codes import USER_ERROR
@@ -74,6 +75,34 @@ def test_suggestions_cover_every_term_and_read_back(result, folder, tmp_path):
     moved = np.abs(pair[0].positions - pair[1].positions).max()
     assert moved == pytest.approx(0.02, abs=1e-6)
     check_weights(read_yaml(weights).data["weights"], kinds)
+
+
+def test_labelled_suggestions_are_fitted_with_their_weights(result, folder, tmp_path, capsys):
+    """What a user does: label suggested.xyz, then one `lace fit` with the pairs as force constants."""
+    found = suggest({**COPPER, "output": str(folder)}, size=2)
+    path, weights = write_suggestions(found, tmp_path)
+    structures = read_atoms(path, ":")
+    for atoms in structures:
+        atoms.calc = EMT()
+        atoms.get_potential_energy()
+        if atoms.info["config_type"] == STRAINED:
+            atoms.get_stress()
+    write_atoms(tmp_path / "labelled.xyz", structures)
+    lines = [
+        "data: {train: labelled.xyz, test_fraction: 0, displaced_pairs: force_constants}",
+        "basis: {elements: [Cu], correlation_order: 2, max_degree: 10, cutoff: 5.0}",
+        "repulsion: none", "e0: zero", "uncertainty: 0", "report: false", weights.read_text(),
+    ]  # fmt: skip
+    (tmp_path / "fit.yaml").write_text("\n".join(lines))
+    assert main(["fit", str(tmp_path / "fit.yaml")]) == 0
+    errors = json.loads((tmp_path / "lace-fit" / "summary.json").read_text())["errors"]["train"]
+    assert errors["force_constants"]["force_constants_rmse_eV_per_A2"] < 0.05
+    assert errors["strained"]["virial_rmse_meV_per_atom"] < 20
+    (tmp_path / "fit.yaml").write_text("\n".join(lines).replace("pairs: force_constants", "pairs: constants"))
+    capsys.readouterr()
+    assert main(["fit", str(tmp_path / "fit.yaml")]) == USER_ERROR
+    printed = capsys.readouterr()
+    assert "did you mean 'force_constants'" in printed.out + printed.err
 
 
 def test_a_finished_study_decides_what_comes_first(result, folder, config, capsys):

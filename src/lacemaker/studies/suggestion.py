@@ -87,7 +87,8 @@ def balanced_weights(config: StudyConfig, size: int) -> dict[str, dict[str, floa
     """Weights by config type for training cells of `size`³ cells, virials and force constants ∝ L^(-3/2).
 
     A ± pair of force rows of weight w equals a row of force constants (their difference over 2h) of weight
-    √2 h w and a row of the mean force; hence w = w_FC/(√2 h), with which any fit of forces serves.
+    √2 h w and a row of the mean force; hence w = w_FC/(√2 h), with which any fit of forces serves. With
+    ``data: {displaced_pairs: force_constants}`` they are force constants, and the weight of these counts.
     """
     base = config.weights.model_copy(update={"balance": True}).balanced(size)
     return {
@@ -96,6 +97,7 @@ def balanced_weights(config: StudyConfig, size: int) -> dict[str, dict[str, floa
         FORCE_CONSTANTS: {
             "energy": 0.0,
             "forces": base.force_constants / (math.sqrt(2.0) * config.bulk.displacement),
+            "force_constants": base.force_constants,
         },
     }
 
@@ -231,7 +233,10 @@ def write_suggestions(suggestions: Suggestions, folder: str | Path) -> tuple[Pat
     temporary = home / ".suggested.xyz"
     write(temporary, structures, format="extxyz")
     temporary.replace(path)
-    header = "Weights for lace fit, balanced by the error bounds: virials and force constants ∝ L^(-3/2)."
+    header = (
+        "Weights for lace fit, balanced by the error bounds: virials and force constants ∝ L^(-3/2).\n"
+        "With `data: {displaced_pairs: force_constants}` the ± pairs are fitted as force constants."
+    )
     write_text(home / "weights.yaml", dump_yaml({"weights": suggestions.weights}, header))
     return path, home / "weights.yaml"
 
