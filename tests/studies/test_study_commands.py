@@ -8,10 +8,13 @@ from ase.calculators.emt import EMT
 from ase.io import read as read_atoms
 from ase.io import write as write_atoms
 
+from lacemaker.calculators import Calculator
 from lacemaker.cli import main
 from lacemaker.cli.codes import USER_ERROR
 from lacemaker.config.yamlfile import read_yaml
+from lacemaker.potential import Potential
 from lacemaker.regression.weights import check_weights
+from lacemaker.structures import Frame
 from lacemaker.studies.clusters import ball_convergence
 from lacemaker.studies.generalisation import generalisation_report
 from lacemaker.studies.observations import FORCE_CONSTANTS, STRAINED
@@ -103,6 +106,45 @@ def test_labelled_suggestions_are_fitted_with_their_weights(result, folder, tmp_
     assert main(["fit", str(tmp_path / "fit.yaml")]) == USER_ERROR
     printed = capsys.readouterr()
     assert "did you mean 'force_constants'" in printed.out + printed.err
+
+
+def test_a_posterior_orders_the_suggestions(result, folder, tmp_path, config, capsys):
+    """Standard deviations are those of exact samples, and what the fit has not seen comes first."""
+    from lacemaker.studies.cases import cases_of, fit_case
+    from lacemaker.studies.run import prepare
+    from lacemaker.studies.scoring import WANTED
+    from lacemaker.uncertainty import attach_committee, stored_committee
+    from lacemaker.workflow.progress import SilentProgress, StageTimer
+
+    laboratory, _, _ = prepare(result.config, StageTimer(SilentProgress()))
+    scores = {}
+    for case in cases_of(result.config)[:2]:  # EF, EF+FC+V
+        fit = fit_case(laboratory, case)
+        potential = attach_committee(fit.potential(), fit.posterior, size=16)
+        potential.save(tmp_path / f"{case.observations}.lace")
+        found = suggest({**COPPER, "output": str(folder)}, size=2, start=Calculator(potential))
+        scores[case.observations] = {p.config_type: p.uncertainty.score for p in found.proposals}
+        assert list(scores[case.observations].values()) == sorted(
+            scores[case.observations].values(), reverse=True
+        )
+        for proposal in found.proposals:
+            assert np.all(np.diff(proposal.uncertainty.each) <= 0)
+    assert scores["EF+FC+V"][STRAINED] < 0.1 * scores["EF"][STRAINED]
+    assert scores["EF+FC+V"][FORCE_CONSTANTS] < scores["EF"][FORCE_CONSTANTS]
+    (core,) = [p for p in found.proposals if p.quantity == "forces"]
+    members = [
+        Potential(potential.basis, potential.coefficients + d, potential.e0)
+        for d in stored_committee(potential).coefficients
+    ]
+    atoms = core.structures[0]
+    frame = Frame(atoms.numbers, atoms.positions, atoms.cell.array, atoms.pbc)
+    off = [m.predict(frame).forces - potential.predict(frame).forces for m in members]
+    assert core.uncertainty.each[0] == pytest.approx(float(np.sqrt(np.mean(np.square(off)))), rel=1e-6)
+    assert WANTED["forces"][0] * core.uncertainty.score == pytest.approx(core.uncertainty.std)
+    command = ["suggest", str(config), "--potential", str(tmp_path / "EF.lace"), "-o", str(tmp_path / "next")]
+    assert main(command) == 0
+    assert "of the accuracy wanted" in capsys.readouterr().out
+    assert "posterior_std" in read_atoms(tmp_path / "next" / "suggested.xyz", 0).info
 
 
 def test_a_finished_study_decides_what_comes_first(result, folder, config, capsys):
