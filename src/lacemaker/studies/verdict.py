@@ -76,6 +76,9 @@ def _name(row: Mapping[str, Any]) -> str:
 def _of_row(row: Mapping[str, Any], result: StudyResult) -> Judgement:
     crystal = result.crystal
     terms = terms_of(row, crystal.nearest_neighbour, crystal.lattice_constant)
+    if terms is None and not row["lattice_found"]:
+        return Judgement("bad", f"{_name(row)}: the model has no lattice constant within 5 % of the "
+                         f"reference's. Next: {ADVICE['residual stress']}.")  # fmt: skip
     if terms is None:
         return Judgement("bad", f"{_name(row)}: the model cannot be evaluated at the reference equilibrium.")
     if row["converged"] and not row["prediction_stable"]:
