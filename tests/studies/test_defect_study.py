@@ -104,6 +104,7 @@ def test_the_verdict_names_the_failures(result):
     assert "without total energies the formation energy is wrong" in text
     assert "Without virials the lattice constant is off" in text
     assert "add forces" in text
+    assert "meV/atom at best, hold the defect at no training size" in text
     assert "residual stress dominates" in text
 
 
