@@ -44,7 +44,7 @@ STUDIES: dict[str, dict[str, Any]] = {
         "test": {"size": 5},
     },
 }
-BALLS: dict[str, Any] = {"radii": [4, 5, 7, 9], "largest": 16}
+BALLS: dict[str, Any] = {"radii": [4, 5, 6, 7, 9], "largest": 16}
 
 
 def main() -> None:

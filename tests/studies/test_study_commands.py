@@ -143,6 +143,7 @@ def test_a_posterior_orders_the_suggestions(result, folder, tmp_path, config, ca
     assert WANTED["forces"][0] * core.uncertainty.score == pytest.approx(core.uncertainty.std)
     command = ["suggest", str(config), "--potential", str(tmp_path / "EF.lace"), "-o", str(tmp_path / "next")]
     assert main(command) == 0
+    assert ("All are below 1" in found.reason) == (max(scores["EF+FC+V"].values()) < 1.0)
     assert "of the accuracy wanted" in capsys.readouterr().out
     assert "posterior_std" in read_atoms(tmp_path / "next" / "suggested.xyz", 0).info
 

@@ -109,6 +109,8 @@ def _lattice(report: GeneralisationReport) -> Table:
         ["the same, weighted by distance squared", _text(lattice.force_constants.weighted), ""],
         ["virials, rms error (eV/atom)", _text(lattice.virial.virial_rms), ""],
         ["residual stress (GPa)", _text(lattice.virial.order0), ""],
+        ["elastic constants, clamped ions: largest error (GPa)", _text(lattice.virial.order1), ""],
+        ["third-order constants: largest error (GPa)", _text(lattice.virial.order2), ""],
     ]
     if lattice.phonons is not None:
         rows.append(["phonons, rms error (THz)", _text(lattice.phonons.rmse_THz), ""])

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
     from lacemaker.potential import Potential
 
-__all__ = ["WANTED", "Uncertainty", "posterior_of_calculator", "uncertainty"]
+__all__ = ["WANTED", "Uncertainty", "posterior_of_calculator", "reason_of_posterior", "uncertainty"]
 
 WANTED = {
     "forces": (0.03, "eV/Å"),
@@ -102,6 +102,17 @@ def uncertainty(potential: Potential, quantity: str, structures: Sequence[Atoms]
     sizes = [len(atoms) if quantity == "virial" else 1 for atoms in structures]
     found = [_rms(spread(atoms)[part]) / n for atoms, n in zip(structures, sizes, strict=True)]
     return Uncertainty(quantity, float(_rms(np.array(found))), np.array(found))
+
+
+def reason_of_posterior(largest: float) -> str:
+    """Why proposals stand in their order, given the largest of their scores."""
+    text = " By the potential's posterior: the largest standard deviation over the accuracy wanted is first."
+    if largest < 1.0:
+        text += (
+            " All are below 1: such data would hardly change this model; what errors remain are its form's "
+            "(a higher degree or correlation order)."
+        )
+    return text
 
 
 def _rms(values: NDArray[np.float64], axis: int | None = None) -> Any:

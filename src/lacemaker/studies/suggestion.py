@@ -27,7 +27,7 @@ from lacemaker.studies.equilibria import load_equilibrium, relax_reference
 from lacemaker.studies.observations import FORCE_CONSTANTS, STRAINED, core_name
 from lacemaker.studies.quiet import quiet
 from lacemaker.studies.references import Reference, make_reference
-from lacemaker.studies.scoring import Uncertainty, posterior_of_calculator, uncertainty
+from lacemaker.studies.scoring import Uncertainty, posterior_of_calculator, reason_of_posterior, uncertainty
 from lacemaker.studies.training import core_samples
 from lacemaker.studies.verdict import dominant, terms_of
 from lacemaker.workflow.outputs import output_folder, write_text
@@ -176,8 +176,8 @@ def suggest(
     if potential is not None:
         with show.stage("posterior standard deviations"):
             proposals = [proposal.scored(potential) for proposal in proposals]
-        proposals.sort(key=lambda proposal: -proposal.uncertainty.score)  # type: ignore[union-attr]
-        reason += " By the potential's posterior, the least certain of the accuracy wanted comes first."
+        proposals.sort(key=_score, reverse=True)
+        reason = ((reason if focus else "") + reason_of_posterior(_score(proposals[0]))).strip()
     return Suggestions(proposals, balanced_weights(config, n), reason)
 
 
@@ -210,6 +210,10 @@ def _proposals(
     )
     order = {"core": [core, strained, displaced], "far field": [displaced, strained, core]}
     return order.get(focus, [strained, core, displaced])
+
+
+def _score(proposal: Proposal) -> float:
+    return 0.0 if proposal.uncertainty is None else proposal.uncertainty.score
 
 
 def _displaced(supercell: Atoms, step: float) -> list[Atoms]:
