@@ -10,9 +10,8 @@ import numpy as np
 from ase.calculators.calculator import Calculator as AseCalculator
 from ase.calculators.calculator import PropertyNotImplementedError, all_changes
 
-from lacemaker.errors import EvaluationError
+from lacemaker.errors import EvaluationError, problem
 from lacemaker.potential import Evaluator, Potential, Prediction
-from lacemaker.potential.messages import problem
 from lacemaker.uncertainty.storage import has_committee, has_extrapolation_grade
 
 if TYPE_CHECKING:

@@ -9,9 +9,8 @@ import numpy as np
 from ase.calculators.calculator import Calculator as AseCalculator
 
 from lacemaker.calculators import Calculator, LastingNeighbours
-from lacemaker.errors import EvaluationError
+from lacemaker.errors import EvaluationError, problem
 from lacemaker.networks.potential import NetworkPotential
-from lacemaker.potential.messages import problem
 
 __all__ = ["NetworkCalculator"]
 

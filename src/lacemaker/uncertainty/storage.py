@@ -16,8 +16,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
-from lacemaker.errors import EvaluationError
-from lacemaker.potential.messages import problem
+from lacemaker.errors import EvaluationError, problem
 from lacemaker.uncertainty.functions import attach_functions
 
 if TYPE_CHECKING:

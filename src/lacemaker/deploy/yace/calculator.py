@@ -13,7 +13,7 @@ from lacemaker.calculators import LastingNeighbours, StressNotDefinedError
 from lacemaker.deploy.yace.evaluator import YaceEvaluator
 from lacemaker.deploy.yace.model import YaceModel
 from lacemaker.deploy.yace.reading import read_yace
-from lacemaker.potential.messages import problem
+from lacemaker.errors import problem
 
 if TYPE_CHECKING:
     from ase import Atoms
