@@ -18,7 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lacemaker.analysis.errors import EV_PER_CUBIC_ANGSTROM_IN_GPA as GPA
-from lacemaker.analysis.second_derivatives import hessian, strain_derivatives, strain_matrix
+from lacemaker.analysis.second_derivatives import deformed_cell, hessian, strain_derivatives, strain_matrix
 from lacemaker.errors import DataError
 
 if TYPE_CHECKING:
@@ -216,8 +216,7 @@ def _stresses(calculator: Any, atoms: Atoms, strain: float) -> Array:
                 out[k, 1] = out[0, 1]
                 continue
             deformation = np.eye(3) + strain_matrix(k, size)
-            deformed = atoms.copy()
-            deformed.set_cell(atoms.cell[:] @ deformation, scale_atoms=True)
+            deformed = deformed_cell(atoms, deformation)
             xx, yy, zz, yz, xz, xy = calculator.get_property("stress", deformed)
             stress = np.array([[xx, xy, xz], [xy, yy, yz], [xz, yz, zz]])
             out[k, s] = np.linalg.det(deformation) * stress @ np.linalg.inv(deformation).T

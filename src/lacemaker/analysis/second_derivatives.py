@@ -11,15 +11,15 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from lacemaker.basis.reference import VOIGT
+
 if TYPE_CHECKING:
     from ase import Atoms
     from scipy.sparse import csr_array
 
-__all__ = ["displaced_force_constants", "hessian", "strain_derivatives", "strain_matrix"]
+__all__ = ["deformed_cell", "displaced_force_constants", "hessian", "strain_derivatives", "strain_matrix"]
 
 Array = NDArray[np.float64]
-VOIGT = ((0, 0), (1, 1), (2, 2), (1, 2), (0, 2), (0, 1))
-"""xx yy zz yz xz xy"""
 
 
 def hessian(calculator: Any, atoms: Atoms, *, step: float | None = None) -> csr_array:
@@ -87,6 +87,13 @@ def strain_matrix(component: int, size: float) -> Array:
     return strain
 
 
+def deformed_cell(atoms: Atoms, deformation: Array) -> Atoms:
+    """A copy whose cell rows a become a F, F (3, 3), and whose atoms follow."""
+    deformed = atoms.copy()
+    deformed.set_cell(atoms.cell[:] @ deformation, scale_atoms=True)
+    return deformed
+
+
 def strain_derivatives(calculator: Any, atoms: Atoms, *, step: float = 1e-3) -> tuple[Array, Array]:
     """Derivatives of virial and forces with respect to homogeneous strain, atoms following the cell.
 
@@ -117,8 +124,7 @@ def strain_derivatives(calculator: Any, atoms: Atoms, *, step: float = 1e-3) -> 
 
 def _strained(calculator: Any, atoms: Atoms, strain: Array) -> tuple[Array, Array]:
     """Virial (6,) and forces of the strained atoms."""
-    deformed = atoms.copy()
-    deformed.set_cell(atoms.cell[:] @ (np.eye(3) + strain), scale_atoms=True)
+    deformed = deformed_cell(atoms, np.eye(3) + strain)
     forces = np.array(calculator.get_property("forces", deformed))
     stress = np.array(calculator.get_property("stress", deformed))
     return -deformed.get_volume() * stress, forces

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from lacemaker.analysis.elasticity import equilibrium_scale
-from lacemaker.analysis.second_derivatives import strain_matrix
+from lacemaker.analysis.second_derivatives import deformed_cell, strain_matrix
 from lacemaker.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -99,10 +99,7 @@ def strained_cells(cell: Atoms, strain: float) -> list[Atoms]:
     cells = [cell.copy()]
     for component in range(6):
         for sign in (1.0, -1.0):
-            deformation = np.eye(3) + strain_matrix(component, sign * strain)
-            strained = cell.copy()
-            strained.set_cell(cell.cell.array @ deformation, scale_atoms=True)
-            cells.append(strained)
+            cells.append(deformed_cell(cell, np.eye(3) + strain_matrix(component, sign * strain)))
     return cells
 
 
