@@ -4,6 +4,9 @@
     python benchmarks/papers/body_order.py carbon     # (b) high-pressure PBE carbon of ../shared, K = 2 … 5
     python benchmarks/papers/body_order.py silicon    # (b) the bundled PBE silicon, K = 2 … 5
     python benchmarks/papers/body_order.py zuo        # (b) silicon of Zuo et al. in ../shared, K = 2 … 5
+    python benchmarks/papers/body_order.py gap18      # (b) 52 silicon structures of GAP-18 in ../shared, K = 2 … 5
+    python benchmarks/papers/body_order.py carbon --gap17            # (b) C-GAP-17, downloaded by load_atoms
+    python benchmarks/papers/body_order.py carbon --gap17 FOLDER     # (b) its extended XYZ files, or one file
 
 (a) is the regression table of docs/body_order.md: a three-body truth must be recovered without dimers and is
 spoiled by mild regularisation; a many-body truth must not converge. (b) trains on diverse structures without
@@ -42,7 +45,7 @@ from common import header
 from lacemaker.analysis.body_refits import BodyFit, body_order_fits
 from lacemaker.analysis.pair_references import dimers_in
 from lacemaker.datasets.dimers import PairReference, bundled_curve
-from lacemaker.errors import LacemakerWarning
+from lacemaker.errors import DataError, LacemakerWarning
 from lacemaker.regression import BLR, TriangularSystem
 from lacemaker.structures import Frame
 
@@ -152,6 +155,15 @@ def zuo_frames() -> tuple[list[Frame], list[Frame]]:
     return list(train), list(test)
 
 
+def gap18_frames() -> tuple[list[Frame], list[Frame], float]:
+    """Diamond, β-tin and liquid of GAP-18 (2018), three in four for training, and the energy of its free atom."""
+    frames = list(lace.read(str(_shared() / "si_gap18_tiny" / "train.xyz")))
+    e0 = next(f.energy for f in frames if f.is_isolated_atom)
+    matter = [f for f in frames if not f.is_isolated_atom]
+    assert e0 is not None
+    return [f for k, f in enumerate(matter) if k % 4], matter[::4], e0
+
+
 def dimer_frames(curve: PairReference, e0: float) -> list[Frame]:
     """Dimers with the energies of a curve, as training structures without forces."""
     from lacemaker.structures.elements import atomic_number
@@ -216,6 +228,7 @@ def _fits(
             system,
             reference=lambda a, b: (curve.r, curve.energy),
             solver=BLR(),
+            prior="algebraic",
             e0={curve.pair[0]: e0},
             validation=held_out,
         )
@@ -296,15 +309,31 @@ def main() -> None:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("part", choices=("truths", "carbon", "silicon", "zuo"))
+    parser.add_argument("part", choices=("truths", "carbon", "silicon", "zuo", "gap18"))
     parser.add_argument("--output", type=Path, default=Path("body_order_results"))
     parser.add_argument("--structures", type=int, help="training structures (truths: 240, carbon: 400)")
     parser.add_argument("--bases", nargs="+", choices=BASES, default=list(BASES))
+    parser.add_argument(
+        "--gap17", nargs="?", const="", metavar="FOLDER", help="of carbon: C-GAP-17, downloaded if no FOLDER"
+    )
     given = parser.parse_args()
+    if given.gap17 is not None and given.part != "carbon":
+        parser.error("--gap17 belongs to carbon")
     given.output.mkdir(parents=True, exist_ok=True)
     header(f"body orders: {given.part}")
     if given.part == "truths":
         truths(given.output, given.structures or 240)
+    elif given.gap17 is not None:
+        from carbon_gap17 import gap17_frames
+
+        try:
+            data = gap17_frames(given.gap17 or None, given.structures or 1000, 400)
+        except DataError as error:
+            raise SystemExit(f"error: {error}") from error
+        print(data, flush=True)
+        options = {"cutoff": 4.5, "r0": 1.45}
+        sets = data.train, data.test, data.curve, data.e0
+        converge("carbon_gap17", *sets, CARBON_DEGREES, options, given.bases, given.output)
     elif given.part == "carbon":
         curve = bundled_curve("C", "C")
         assert curve is not None
@@ -316,6 +345,8 @@ def main() -> None:
         e0 = next(f.energy for f in train if f.is_isolated_atom)
         if given.part == "zuo":  # its zero of energy agrees with the bundled set's to 29 meV/atom
             train, test = zuo_frames()
+        if given.part == "gap18":  # PW91; its own free atom, the dimers of the bundled PBE set
+            train, test, e0 = gap18_frames()
         options = {"cutoff": 5.5, "r0": 2.35}
         converge(given.part, train, test, curve, e0, SILICON_DEGREES, options, given.bases, given.output)
 

@@ -10,7 +10,7 @@ OMP or ASP), 300 K, melting and twice melting, 21 ps in all per model.
 
     python benchmarks/papers/md_stability.py        # first row: 45 runs, about 3 min on one core
     python benchmarks/papers/md_stability.py --element Si --melting --ps 7 --fits 3 --e0 fit \\
-        --priors none "algebraic 4" --variants dense omp asp --no-reference-limits --out md-Si   # RUNTIME_SI
+        --priors none "algebraic 4" --variants dense omp asp --no-reference-limits --out md-Si   # 10 s per model
     python benchmarks/papers/md_stability.py --element Mo --cells 20 --prune 1e-3
 
 Finished runs are kept in the output folder (results.json); the same command continues where it was stopped.

@@ -8,7 +8,7 @@ Errors are exact: rows of the test structures are made once.
     python benchmarks/papers/priors.py --elements Si Mo Ge --models 122 319 1041 --seeds 5  # 1.5 h
     python benchmarks/papers/priors.py --elements Si --leave-out AIMD-NVT Surface  # out of distribution
     python benchmarks/papers/priors.py --elements Si Mo Ge --cells 20 0 --seeds 2 \\
-        --leave-out hot strained AIMD-NVT Elastic Surface Vacancy --out ood    # RUNTIME_OOD
+        --leave-out hot strained AIMD-NVT Elastic Surface Vacancy --out ood    # estimated: 5 min
     python benchmarks/papers/priors.py --elements TiAl --models two --cells 50 100 0 --leave-out "" TiAl_T5000
 
 --leave-out hot and strained train on the cold frames alone (dynamics at 300 K, for Si and Ge also at half of

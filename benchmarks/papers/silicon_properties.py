@@ -10,7 +10,7 @@ Sparse models (OMP, ASP) of a pool of 1041 functions and dense ones, trained on 
   silicon-testing-framework. Vacancy and surfaces are extrapolation there. With --file another file of that level
   of theory, such as the whole set.
 
-    python benchmarks/papers/silicon_properties.py            # both sets; RUNTIME on one core
+    python benchmarks/papers/silicon_properties.py            # both sets; estimated: 1 min; OMP alone 28 s
     python benchmarks/papers/silicon_properties.py --sets gap18 --file gp_iter6_sparse9k.xml.xyz
 
 Finished models are kept in the output folder (results.json); the same command continues where it was stopped.

@@ -96,11 +96,11 @@ class Resplits:
 
     def report(self) -> None:
         """Means over folds, and paired force errors over the dense model of 319 functions."""
+        tables = [table for table in self.done.values() if table]
         print(
-            f"\n{self.study.element}: {len(self.done)} splits, mean test MAE meV/atom | eV/Å, µs/atom; paired over"
+            f"\n{self.study.element}: {len(tables)} splits, mean test MAE meV/atom | eV/Å, µs/atom; paired over"
         )
         print("  dense 319 [95 % interval of the mean]: energies, forces")
-        tables = list(self.done.values())
         for name in (name for name in tables[0] if all(name in table for table in tables)):
             columns = {
                 q: np.array([table[name][q] for table in tables]) for q in ("energy", "forces", "cost")

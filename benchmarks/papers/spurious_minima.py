@@ -6,7 +6,8 @@ Every model is fitted to a few random cells of Zuo et al. 2020 (E 30 / F 1) and 
 cells. "core": our defaults, ZBL and the weak restraint; "bare": the fit alone. E0 is zero as in the published
 fits: the energies are relative to free atoms, none of which is in the data. --e0 fit lets the fit choose.
 
-    python benchmarks/papers/spurious_minima.py                  # Si and Mo, 319 functions; RUNTIME
+    python benchmarks/papers/spurious_minima.py                  # Si and Mo, 319 functions; estimated: 8 min
+    python benchmarks/papers/spurious_minima.py --cells 10 50 --seeds 1 --random-cells 20   # about 1 min
     python benchmarks/papers/spurious_minima.py --elements Si --models 1041 --cells 10 --random-cells 200
 
 Finished models are kept in the output folder (results.json); the same command continues where it was stopped.

@@ -217,7 +217,7 @@ def test_any_calculator_with_a_reference():
     assert pair.reference_rmse[0] > 0.1
     assert pair.reference_rmse[1] < 1e-12
     np.testing.assert_allclose(report.triples[0].reference, report.triples[0].value, atol=1e-10)
-    assert any("from a potential alone" in note for note in report.notes)
+    assert any("of fitted potentials only" in note for note in report.notes)
     assert "EMT for Cu" in bodies_page(report)
 
 

@@ -9,8 +9,6 @@ from lacemaker.analysis.supported_observables import STEP, crystal_observables
 from lacemaker.basis import ACEBasis
 from lacemaker.datasets import load_silicon
 from lacemaker.errors import EvaluationError
-from lacemaker.priors import EvidencePrior
-from lacemaker.priors.base import parse_prior
 from lacemaker.regression import BLR, QR
 from lacemaker.structures import Frame
 
@@ -38,15 +36,17 @@ def system(basis, frames):
     return assembled(basis, frames)
 
 
+@pytest.mark.parametrize("tempered", [False, True])
 @pytest.mark.parametrize("e0", ["fit", {"Si": -0.8472}])
 @pytest.mark.parametrize("solver", [BLR(), BLR(noise="per_quantity"), QR(ridge=0.05)])
-@pytest.mark.parametrize("prior", [lace.AlgebraicPrior(), EvidencePrior()])
-def test_variance_and_share_are_those_of_dense_algebra(system, basis, e0, solver, prior):
+def test_variance_and_share_are_those_of_dense_algebra(system, basis, e0, solver, tempered):
     """Precision = data + prior with the prior's diagonal Γ²/σ₀², on its own path through the algebra."""
+    prior = "evidence" if tempered else lace.AlgebraicPrior()
     fit = lace.solve(system, solver=solver, e0=e0, prior=prior)
     found = Identifiability(fit, system).interactions(DIMERS)
-    gamma = parse_prior(fit.settings["prior"]).gamma(system.functions, basis=basis)
-    power = prior.likelihood_power if isinstance(prior, EvidencePrior) else 1.0
+    chosen = fit.settings["prior"]
+    assert chosen["kind"] == "algebraic"
+    gamma = lace.AlgebraicPrior(**chosen).gamma(system.functions, basis=basis)
     n_one = fit.posterior.n_one_body
     prior = np.diag(np.concatenate([np.zeros(n_one), (gamma / fit.prior_scale) ** 2]))
     precision = fit.posterior.precision_factor.T @ fit.posterior.precision_factor
@@ -56,8 +56,25 @@ def test_variance_and_share_are_those_of_dense_algebra(system, basis, e0, solver
     shrinking = np.einsum("ji,jk,ki->i", pulled, prior, pulled)
     np.testing.assert_allclose(found.std**2, variance, rtol=1e-5)
     np.testing.assert_allclose(found.prior_share, shrinking / variance, rtol=1e-3, atol=1e-4)
-    noise = fit.noise["energy"] / 30.0
-    np.testing.assert_allclose(found.leverage, power * variance / (2 * noise**2), rtol=1e-5)
+    power = fit.settings["prior_choice"]["likelihood_power"] if tempered else 1.0
+    noise = fit.noise["energy"] / 30.0 / np.sqrt(power)
+    np.testing.assert_allclose(found.leverage, variance / (2 * noise**2), rtol=1e-5)
+
+
+def test_a_sparse_posterior_knows_nothing_of_what_was_left_out(system, basis):
+    """Coefficients that are zero for certain add neither to the variance nor to the share."""
+    from dataclasses import replace
+
+    fit = lace.solve(system, solver=BLR(), e0={"Si": -0.8472})
+    kept = np.arange(0, basis.n_functions, 2)
+    precision = fit.posterior.precision_factor.T @ fit.posterior.precision_factor
+    part = precision[np.ix_(kept, kept)]
+    sparse = replace(fit.posterior, precision_factor=np.linalg.cholesky(part).T, active=kept)
+    found = Identifiability(replace(fit, posterior=sparse), system).interactions(DIMERS)
+    rows = interaction_rows(basis, DIMERS)[:, kept]
+    variance = np.einsum("ij,ji->i", rows, np.linalg.solve(part, rows.T))
+    np.testing.assert_allclose(found.std**2, variance, rtol=1e-8)
+    assert ((found.prior_share >= 0) & (found.prior_share <= 1)).all()
 
 
 def test_values_are_those_of_the_potential(system, basis):
@@ -90,7 +107,7 @@ def test_one_more_label_divides_the_variance_by_one_plus_leverage(basis, system)
     fit = lace.solve(system, e0={"Si": 0.0})
     symbols, positions = DIMERS[4]
     before = Identifiability(fit, system).interactions([DIMERS[4]])
-    power = fit.settings["prior_choice"]["likelihood_power"]  # a label counts for that part of one
+    power = fit.settings["prior_choice"]["likelihood_power"]  # a row of the fit counts for half a row
     scale = np.sqrt(power) * 30.0 / np.sqrt(2.0) / fit.noise["energy"]
     row = scale * interaction_rows(basis, [(symbols, positions)])
     precision = fit.posterior.precision_factor.T @ fit.posterior.precision_factor + row.T @ row

@@ -38,6 +38,17 @@ def test_a_potential_file_against_another(fitted, tmp_path, capsys):
     assert target.exists()
 
 
+def test_a_potential_file_alone_has_the_bands_of_its_samples(fitted, tmp_path, capsys):
+    page, table = tmp_path / "b.html", tmp_path / "b.json"
+    assert main(["bodies", str(fitted / "potential.lace"), "-o", str(page), "--json", str(table)]) == 0
+    out = capsys.readouterr().out
+    assert "posterior samples in the file" in out
+    assert "give the output folder of the fit" in out  # refits and the share of the prior
+    found = json.loads(table.read_text(encoding="utf-8"))["pairs"][0]["support"]
+    assert max(found["std_eV"]) > 0
+    assert found["prior_share"] is None
+
+
 def test_any_calculator(tmp_path, capsys):
     target = tmp_path / "c.html"
     assert main(["bodies", EMT, "-e", "Cu", "-o", str(target)]) == 0

@@ -11,6 +11,7 @@ from lacemaker import Potential
 from lacemaker.cli import main
 from lacemaker.regression import ModelPath
 from lacemaker.structures import read
+from lacemaker.uncertainty import stored_active_sets
 
 
 @pytest.fixture(scope="module")
@@ -49,6 +50,20 @@ def test_the_exported_model_is_the_model_of_the_path(traced, data_folder, tmp_pa
     misfits = [np.abs(potential.predict(frame).forces - frame.forces) for frame in frames]
     mean = np.mean(np.concatenate([misfit.ravel() for misfit in misfits]))
     assert mean == pytest.approx(model.mae["test"]["forces"], rel=1e-9)
+
+
+def test_the_chosen_model_knows_its_training_environments(traced, data_folder):
+    """Active sets as after a fit, over the functions the sparse model has: γ <= 1 on all it was fitted to."""
+    from lacemaker import Calculator
+
+    potential = Potential.load(traced / "potential.lace")
+    (active,) = stored_active_sets(potential)
+    assert 0 < active.rank <= len(active.columns) <= np.count_nonzero(potential.coefficients) <= 20
+    calculator = Calculator(potential)
+    frames = read(data_folder / "train.xyz", require=())
+    grades = [calculator.get_property("extrapolation_grade", frame.to_atoms()) for frame in frames]
+    assert max(map(np.max, grades)) < 1.011
+    assert np.concatenate(grades).std() > 0.0
 
 
 def test_a_fit_with_a_path_solver_takes_one_model(job):

@@ -83,24 +83,30 @@ def test_atom_virials_sum_to_the_virial(engine, rough, rough_file, structures):
         np.testing.assert_allclose(virials.sum(axis=0), result.virial, rtol=1e-9, atol=1e-9 * len(atoms))
 
 
-def test_centroid_virials_are_those_of_the_heat_flux(engine, rough, rough_file, structures):
-    """W_j = sum_i (x_j - x_i) ⊗ (-dE_i/dx_j), by central differences; a cluster has no images.
+def test_atom_virials_follow_from_the_site_energies(engine, rough, rough_file, structures):
+    """With d = x_j - x_i, f = -dE_i/dx_j by central differences: centroid W_j = sum_i d ⊗ f, that of the heat
+    flux; stress/atom gives half of each d ⊗ f, made symmetric, to i and to j. A cluster has no images.
 
     Fan et al., Phys. Rev. B 92, 094301 (2015), eqs 20 and 21.
     """
     atoms, step = structures["cluster"], 1e-4
-    expected = np.zeros((len(atoms), 3, 3))
-    for j in range(len(atoms)):
+    n = len(atoms)
+    force = np.zeros((n, n, 3))  # of site i on atom j
+    for j in range(n):
         for b in range(3):
             energies = []
             for sign in (1, -1):
                 moved = atoms.copy()
                 moved.positions[j, b] += sign * step
                 energies.append(rough.predict(moved, forces=False).energies)
-            force = -(energies[0] - energies[1]) / (2 * step)  # (n_atoms,) of every site on atom j
-            expected[j, :, b] = (atoms.positions[j] - atoms.positions).T @ force
+            force[:, j, b] = -(energies[0] - energies[1]) / (2 * step)
+    d = atoms.positions[None, :] - atoms.positions[:, None]
+    pairs = np.einsum("ija,ijb->ijab", d, force)
+    halves = 0.5 * (pairs.sum(axis=0) + pairs.sum(axis=1))
     result = engine.evaluate(atoms, pair_commands(rough_file), ["Si", "O"])
-    np.testing.assert_allclose(result.centroid_virials, expected, rtol=1e-5, atol=1e-5)
+    np.testing.assert_allclose(result.centroid_virials, pairs.sum(axis=0), rtol=1e-5, atol=1e-5)
+    symmetric = 0.5 * (halves + halves.transpose(0, 2, 1))
+    np.testing.assert_allclose(result.atom_virials, symmetric, rtol=1e-5, atol=1e-5)
 
 
 def test_released_files_stay_readable(engine, shared_release):

@@ -62,6 +62,15 @@ def test_atoms_on_top_of_each_other_are_named(engine, rough_file):
     assert "two atoms lie on top of each other; found: atoms" in done.stdout + done.stderr
 
 
+@pytest.mark.parametrize("ranks", [1, 2])
+def test_a_box_without_atoms_has_no_energy(engine, rough_file, ranks):
+    script = BOX.format(units="metal", newton="on", style="lace", coeff=f"{rough_file} O Si")
+    lines = [line for line in script.splitlines() if not line.startswith("create_atoms")]
+    said = engine.script("\n".join(lines), ranks=ranks).stdout
+    assert "with 0 atoms" in said
+    assert any(line.split()[:3] == ["0", "0", "0"] for line in said.splitlines())
+
+
 def damaged(data):
     """Named ways to spoil a potential file."""
     length = int.from_bytes(data[:8], "little")

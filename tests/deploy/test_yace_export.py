@@ -157,6 +157,15 @@ def test_a_smaller_r_min_without_a_core_is_exact_further_in(tmp_path):
     assert report.r_min == {"Si-Si": 0.8}
 
 
+def test_no_coefficients_make_an_exportable_basis_unfit_for_export(tmp_path):
+    """Where large coefficients cancel, the pair energy is as true as the functions it is summed from."""
+    basis = lace.ACEBasis("Co", 1, [14], cutoff=5.5)
+    check_exportable(basis)
+    report = export_yace(potential(basis, scale=1.0), tmp_path / "rough.yace")
+    assert 1e-10 < report.pair_error < 1e-9
+    assert report.energy_error < 1e-8
+
+
 @pytest.mark.parametrize(
     ("options", "message"),
     [

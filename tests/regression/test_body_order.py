@@ -112,3 +112,20 @@ def test_bare_numbers_have_no_body_order(system):
     bare = TriangularSystem(system.groups, system.elements, system.columns)
     with pytest.raises(ConfigError, match="bare numbers"):
         BodyOrder(2).restrict(bare)
+
+
+def test_refits_to_six_bodies_come_from_one_system():
+    """A basis of order 5: each restriction is the least-squares problem of the basis built for K alone."""
+    few = [f for f in lace.read(load_silicon("train")) if 2 < len(f.numbers) <= 8][:30]
+    degrees = [8, 7, 6, 5, 4]
+    weights = {"default": {"energy": 30.0}}
+    whole = lace.assemble(ACEBasis(["Si"], 5, degrees, cutoff=4.5), few, weights=weights)
+    for bodies in range(2, 7):
+        low = BodyOrder(bodies).restrict(whole)
+        fit = lace.solve(low, solver=QR(ridge=1e-2), prior="algebraic")
+        alone = lace.assemble(
+            ACEBasis(["Si"], bodies - 1, degrees[: bodies - 1], cutoff=4.5), few, weights=weights
+        )
+        direct = lace.solve(alone, solver=QR(ridge=1e-2), prior="algebraic")
+        np.testing.assert_allclose(fit.coefficients, direct.coefficients, rtol=1e-6, atol=1e-7)
+        assert fit.potential().basis.correlation_order == bodies - 1

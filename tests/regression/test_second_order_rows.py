@@ -74,6 +74,38 @@ def test_derivative_rows_are_the_analytic_hessian(teacher):
         np.testing.assert_allclose(model, hessian[row], atol=2e-6 * np.abs(hessian).max())
 
 
+@pytest.mark.parametrize("engine", ["kernel", "reference"])
+def test_only_sites_that_feel_the_displaced_atom_are_computed(teacher, engine, monkeypatch):
+    """Leaving the others out changes nothing, with an atom that crosses a cutoff as it moves too."""
+    from lacemaker.regression import second_order
+
+    unit = structure(0)
+    atoms = Frame(
+        np.tile(unit.numbers, 4),
+        np.concatenate([unit.positions + np.array(shift) @ unit.cell for shift in np.ndindex(2, 2, 1)]),
+        unit.cell * np.array([[2.0], [2.0], [1.0]]), unit.pbc,
+    )  # fmt: skip
+    gaps = np.linalg.norm(atoms.positions - atoms.positions[0], axis=1)
+    crossing = int(np.argmin(np.abs(gaps - 4.0)))
+    towards = (atoms.positions[crossing] - atoms.positions[0]) / gaps[crossing]
+    step = abs(gaps[crossing] - 4.0) + 0.01
+    source = BasisRows(BASIS, engine=engine)
+    for size in (0.01, step, 0.0):
+        label = ForceConstants(
+            np.array([0]), towards[None], np.full((1, 2), size), np.zeros((1, len(gaps), 3))
+        )
+        frame = replace(atoms, force_constants=label)
+        some = second_order._within_reach(source, frame, 0, size)
+        assert 0 < some.sum() < len(some)
+        assert some[crossing] or size != step
+        rows, baseline = force_constant_design(source, frame, 0)
+        with monkeypatch.context() as patch:
+            patch.setattr(second_order, "_within_reach", lambda *a: np.ones(len(gaps), dtype=bool))
+            whole, whole_baseline = force_constant_design(source, frame, 0)
+        np.testing.assert_allclose(rows, whole, atol=1e-9 * np.abs(whole).max())
+        np.testing.assert_allclose(baseline, whole_baseline, atol=1e-9 * np.abs(whole).max())
+
+
 def test_site_rows_sum_to_the_energy_row_and_agree_with_the_oracle(teacher):
     kernel, reference = BasisRows(BASIS), BasisRows(BASIS, engine="reference")
     for seed in range(3):

@@ -12,7 +12,7 @@ pytest.importorskip("matscipy", reason="the references are matscipy's")
 
 from lacemaker.cli import main
 from lacemaker.errors import ConfigError
-from lacemaker.studies.cases import cases_of, fit_case, positions_within
+from lacemaker.studies.cases import cases_of, code_fingerprint, fit_case, positions_within
 from lacemaker.studies.config import study_config
 from lacemaker.studies.results import estimator_accuracy, rows_of, slopes_of
 from lacemaker.studies.run import prepare, study_defects
@@ -112,6 +112,23 @@ def test_a_second_run_computes_nothing(result, folder, monkeypatch):
     monkeypatch.setattr("lacemaker.studies.equilibria.newton", refuse)
     again = study_defects({**SETTINGS, "output": str(folder)})
     assert [case["defects"] for case in again.cases] == [case["defects"] for case in result.cases]
+
+
+def test_cases_of_other_code_are_made_again_but_labels_are_kept(result, folder, monkeypatch):
+    config = study_config({**SETTINGS, "output": str(folder)})
+    case = cases_of(config)[0]
+    mine, _, _ = prepare(config, StageTimer(SilentProgress()))
+    assert json.loads(mine.result_file(case).read_text())["code"] == code_fingerprint()
+
+    def refuse(*arguments, **options):
+        raise AssertionError("labelled again")
+
+    monkeypatch.setattr("lacemaker.studies.training._compute", refuse)
+    monkeypatch.setattr("lacemaker.studies.equilibria.newton", refuse)
+    monkeypatch.setattr("lacemaker.studies.run.code_fingerprint", lambda: "of another version")
+    other, _, _ = prepare(config, StageTimer(SilentProgress()))
+    assert mine.result_file(case) != other.result_file(case)
+    assert not other.result_file(case).exists()
 
 
 def test_an_executor_gives_the_same_numbers_and_a_lost_case_is_made_again(result, folder):

@@ -69,7 +69,7 @@ class PairFinding:
             else {
                 "std_eV": support.std.tolist(),
                 "leverage": support.leverage.tolist(),
-                "prior_share": support.prior_share.tolist(),
+                "prior_share": None if support.prior_share is None else support.prior_share.tolist(),
                 "ranges": [{"status": s, "from_A": a, "to_A": b} for s, a, b in self.ranges],
             },
         }

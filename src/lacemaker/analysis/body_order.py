@@ -29,8 +29,9 @@ from lacemaker.analysis.pair_references import interacting_pairs
 from lacemaker.errors import EvaluationError
 
 if TYPE_CHECKING:
-    from lacemaker.analysis.identifiability import Identifiability
+    from lacemaker.analysis.identifiability import Supporter
     from lacemaker.analysis.supported_observables import SupportedObservable
+    from lacemaker.potential import Potential
     from lacemaker.regression import Fit, TriangularSystem
 
 __all__ = ["BodyOrderReport", "PairFinding", "TripleFinding", "body_order_report"]
@@ -66,7 +67,8 @@ def body_order_report(
     system : TriangularSystem, optional
         What the potential was fitted to: adds the refits per body order.
     fit : Fit, optional
-        The fit of `system` behind the potential: adds the support of every curve.
+        The fit of `system` behind the potential: adds the support of every curve. Without it, the uncertainty
+        that a potential carries gives bands and leverage.
     frames : sequence of Frame, optional
         Structures whose two-atom molecules serve as reference points.
     refits : mapping, optional
@@ -85,7 +87,7 @@ def body_order_report(
     notes: list[str] = []
     steps = _Steps(advance, 5 if system is None else 6)
     known = References(subject, reference, frames)
-    ident = _identifiability(fit, system, notes)
+    ident = _supporter(fit, system, subject.potential, notes)
     pairs = tuple(_pair_finding(subject, pair, known, ident) for pair in interacting_pairs(subject.elements))
     steps.next()
     chosen = _triples(subject.elements)
@@ -144,26 +146,31 @@ def _some_matter(frames: Sequence[Any]) -> list[Any]:
     return listed[:: max(1, len(listed) // MOST_SPLIT)][:MOST_SPLIT]
 
 
-def _identifiability(
-    fit: Fit | None, system: TriangularSystem | None, notes: list[str]
-) -> Identifiability | None:
+def _supporter(
+    fit: Fit | None, system: TriangularSystem | None, potential: Potential | None, notes: list[str]
+) -> Supporter | None:
     from lacemaker.analysis.identifiability import Identifiability
+    from lacemaker.analysis.stored_support import StoredSupport
 
-    if fit is None or system is None:
-        notes.append(
-            "What supports the curves cannot be told from a potential alone: give the output folder of the "
-            "fit, or fit= and system= to body_order_report."
-        )
-        return None
     try:
-        return Identifiability(fit, system)
+        if fit is not None and system is not None:
+            return Identifiability(fit, system)
+        if potential is None:
+            notes.append("What supports the curves can be told of fitted potentials only.")
+            return None
+        stored = StoredSupport(potential)
     except EvaluationError as error:
         notes.append(str(error))
         return None
+    notes.append(
+        f"The bands come from {stored.source}. The share of the prior and refits per body order need the "
+        "data: give the output folder of the fit."
+    )
+    return stored
 
 
 def _pair_finding(
-    subject: Subject, pair: tuple[str, str], known: References, ident: Identifiability | None
+    subject: Subject, pair: tuple[str, str], known: References, ident: Supporter | None
 ) -> PairFinding:
     curve = pair_curves(subject.energy, [pair], grid=subject.grid, bond=subject.bond)[0]
     references = known.of(*pair)
@@ -185,7 +192,7 @@ def _triples(elements: Sequence[str]) -> list[tuple[str, str, str]]:
 
 
 def _triple_finding(
-    subject: Subject, symbols: tuple[str, str, str], reference: Any, ident: Identifiability | None
+    subject: Subject, symbols: tuple[str, str, str], reference: Any, ident: Supporter | None
 ) -> TripleFinding:
     centre, first, second = symbols
     bonds = subject.bond(centre, first), subject.bond(centre, second)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from lacemaker.analysis.clusters import frame_of
-from lacemaker.analysis.identifiability import MOSTLY_PRIOR, Identifiability
+from lacemaker.analysis.identifiability import MOSTLY_PRIOR, Supporter
 
 if TYPE_CHECKING:
     from ase import Atoms
@@ -32,7 +32,7 @@ class SupportedObservable:
     structure, quantity, unit : str
     value, std : float
         Prediction without a fixed core repulsion, and its posterior standard deviation.
-    prior_share : float
+    prior_share : float or None
         See :class:`lacemaker.analysis.identifiability.Support`.
     status : {"data", "extrapolated", "prior"}
         Prior: more than half of the variance is the prior's. Extrapolated: the standard deviation exceeds
@@ -44,7 +44,7 @@ class SupportedObservable:
     unit: str
     value: float
     std: float
-    prior_share: float
+    prior_share: float | None
     status: str
 
     def to_dict(self) -> dict[str, Any]:
@@ -60,13 +60,13 @@ _FORCE_CONSTANT = ("force constant", "eV/Å²", 0.1)
 
 
 def crystal_observables(
-    identifiability: Identifiability, potential: Potential, structures: dict[str, Atoms] | None = None
+    identifiability: Supporter, potential: Potential, structures: dict[str, Atoms] | None = None
 ) -> list[SupportedObservable]:
     """Energy, pressure, shear energy and on-site force constant of simple crystals, each with its support.
 
     Parameters
     ----------
-    identifiability : Identifiability
+    identifiability : Supporter
     potential : Potential
         Sets the bond lengths of the default crystals.
     structures : dict of name to Atoms, optional
@@ -79,7 +79,7 @@ def crystal_observables(
 
     if structures is None:
         structures = prototypes(potential.elements, partial(nearest_neighbour_distance, potential))
-    known = np.zeros_like(potential.e0) if identifiability.posterior.n_one_body else potential.e0
+    known = np.zeros_like(potential.e0) if identifiability.n_one_body else potential.e0
     found: list[SupportedObservable] = []
     for name, atoms in structures.items():
         found += _of_crystal(identifiability, name, atoms, known)
@@ -87,7 +87,7 @@ def crystal_observables(
 
 
 def _of_crystal(
-    identifiability: Identifiability, name: str, atoms: Atoms, known_e0: np.ndarray
+    identifiability: Supporter, name: str, atoms: Atoms, known_e0: np.ndarray
 ) -> list[SupportedObservable]:
     """`known_e0` (NZ,) eV: one-body energies that are given, not part of the posterior."""
     design = _Designs(identifiability.basis, atoms.get_chemical_symbols())
@@ -117,16 +117,17 @@ def _of_crystal(
             unit=unit,
             value=float(support.value[k] + counts[k] @ known_e0),
             std=float(support.std[k]),
-            prior_share=float(support.prior_share[k]),
-            status=_status(float(support.std[k]) / negligible, float(support.prior_share[k])),
+            prior_share=share,
+            status=_status(float(support.std[k]) / negligible, share),
         )
         for k, (where, (quantity, unit, negligible)) in enumerate(labels)
+        for share in [None if support.prior_share is None else float(support.prior_share[k])]
     ]
 
 
-def _status(std: float, prior_share: float) -> str:
+def _status(std: float, prior_share: float | None) -> str:
     """Verdict from a standard deviation in units of what is negligible."""
-    if std > 1.0 and prior_share > MOSTLY_PRIOR:
+    if std > 1.0 and prior_share is not None and prior_share > MOSTLY_PRIOR:
         return "prior"
     return "extrapolated" if std > 10.0 else "data"
 

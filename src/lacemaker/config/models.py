@@ -15,6 +15,7 @@ from lacemaker.config.basis import BasisConfig, Repulsion
 from lacemaker.config.choices import Prior, Solver
 from lacemaker.config.section import NonNegative, Section, StringOrList
 from lacemaker.errors import ConfigError, FileFormatError
+from lacemaker.regression.fit import COMMITTEE_SIZE
 
 if TYPE_CHECKING:
     from lacemaker.basis import ACEBasis
@@ -135,7 +136,7 @@ class Config(Section):
     prior: Prior = Field(default="evidence", validate_default=True)
     solver: Solver = Field(default="blr", validate_default=True)
     uncertainty: Annotated[int, Field(ge=0, le=1000)] = Field(
-        default=8,
+        default=COMMITTEE_SIZE,
         description="Posterior samples kept in the potential, for energy_std and forces_std; 0 for none.",
     )
     extrapolation_grade: Literal["auto", True, False] = Field(

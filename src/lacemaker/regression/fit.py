@@ -9,9 +9,12 @@ from numpy.typing import NDArray
 
 from lacemaker.errors import SolverError
 
-__all__ = ["Fit", "Posterior"]
+__all__ = ["COMMITTEE_SIZE", "Fit", "Posterior"]
 
 Matrix = NDArray[np.float64]
+
+COMMITTEE_SIZE = 5
+"""Posterior samples kept by default: as many as keep forces with their deviations near three force calls."""
 
 
 @dataclass(frozen=True, eq=False)

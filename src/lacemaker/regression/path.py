@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lacemaker.errors import SolverError
-from lacemaker.regression.fit import Fit
+from lacemaker.regression.fit import COMMITTEE_SIZE, Fit
 
 __all__ = ["ModelPath", "PathModel"]
 
@@ -71,7 +71,7 @@ class PathModel:
         """Make the :class:`lacemaker.Potential`; its program holds only what the support needs."""
         return self.fit.potential()
 
-    def committee(self, size: int = 8, seed: int = 0) -> Any:
+    def committee(self, size: int = COMMITTEE_SIZE, seed: int = 0) -> Any:
         """Posterior samples minus the coefficients, for :func:`lacemaker.uncertainty.attach_deviations`.
 
         A model read from a file has the samples that were kept with it. None without a refit by evidence.

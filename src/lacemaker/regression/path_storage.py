@@ -23,7 +23,7 @@ _MODEL = ("penalty", "training_error", "validation_error", "bic", "aic", "cost",
 
 
 def save_path(path: ModelPath, file: Path) -> None:
-    """Write a path; of posteriors, eight samples are kept.
+    """Write a path; of posteriors, `COMMITTEE_SIZE` samples are kept.
 
     Raises
     ------

@@ -194,10 +194,16 @@ class BasisRows:
         text = json.dumps(self._basis.spec(), sort_keys=True) + self._engine
         return hashlib.sha256(text.encode()).hexdigest()
 
-    def design(self, frame: Frame) -> Design:
-        """Design of one frame; the rows live in a buffer of the calling thread."""
+    def design(self, frame: Frame, *, sites: NDArray[np.bool_] | None = None) -> Design:
+        """Design of one frame; the rows live in a buffer of the calling thread.
+
+        With `sites` (n_atoms,) only these atoms keep their neighbours: forces and virial are those of their
+        site energies.
+        """
         species = self._species(frame)
         neighbours = self._neighbours(frame)
+        if sites is not None:
+            neighbours = neighbours.around(sites)
         if self._engine == "reference":
             return self._reference_design(frame, species, neighbours)
         buffer = self._buffer(7 + 3 * len(species))

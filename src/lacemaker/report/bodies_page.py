@@ -156,18 +156,19 @@ def _support_chart(pair: PairFinding) -> str:
     assert support is not None
     r = pair.curve.r
     inside = support.std > 0.0
+    drawn = {"leverage": (2, support.leverage), "σ (eV)": (0, support.std)}
+    if support.prior_share is not None:
+        drawn["prior share"] = (7, support.prior_share)
     chart = Chart(
         Scale(float(r[0]), float(r[-1])),
         Scale(1e-4, max(10.0, 2.0 * float(support.leverage.max())), log=True),
         x_label="distance (Å)",
-        y_label="leverage, prior share, σ (eV)",
+        y_label=", ".join(drawn),
         name=f"support of {pair.curve.name}",
     )
     chart.horizontal(1.0)
-    for k, (label, values) in enumerate(
-        {"leverage": support.leverage, "prior share": support.prior_share, "σ (eV)": support.std}.items()
-    ):
-        chart.line(r[inside], np.maximum(values[inside], 1e-6), series=(2, 7, 0)[k], label=label)
+    for label, (series, values) in drawn.items():
+        chart.line(r[inside], np.maximum(values[inside], 1e-6), series=series, label=label)
     return chart.render()
 
 
@@ -300,7 +301,10 @@ def _quadruple_section(report: BodyOrderReport) -> Section:
 
 def _observable_section(report: BodyOrderReport) -> Section:
     rows = [
-        [o.structure, o.quantity, o.unit, f"{o.value:.4g}", f"{o.std:.2g}", f"{o.prior_share:.2f}", o.status]
+        [
+            *(o.structure, o.quantity, o.unit, f"{o.value:.4g}", f"{o.std:.2g}"),
+            *("–" if o.prior_share is None else f"{o.prior_share:.2f}", o.status),
+        ]
         for o in report.observables
     ]
     return Section(

@@ -24,6 +24,7 @@ __all__ = ["ForceConstants", "from_file", "to_file"]
 
 Array = NDArray[np.float64]
 _AXES = {"x": (1.0, 0.0, 0.0), "y": (0.0, 1.0, 0.0), "z": (0.0, 0.0, 1.0)}
+DERIVATIVE_STEP = 0.01  # Å: h of the differences x ± h, x ± 2h that stand for derivatives
 KEYS = ("displaced_atom", "direction", "displacement")
 
 
@@ -141,7 +142,7 @@ class ForceConstants:
         """Positions and weights w of a row: Φ = -Σ w F(positions). Derivatives: fourth order, h = 0.01 Å."""
         forward, backward = self.steps[row]
         if forward + backward == 0.0:
-            h = 0.01
+            h = DERIVATIVE_STEP
             parts = [(2 * h, -1 / (12 * h)), (h, 8 / (12 * h)), (-h, -8 / (12 * h)), (-2 * h, 1 / (12 * h))]
         else:
             width = forward + backward

@@ -58,6 +58,13 @@ class NeighbourList:
         """Return the lengths of `vectors`, (n_pairs,) Å."""
         return np.linalg.norm(self.vectors(positions, cell), axis=1)
 
+    def around(self, atoms: NDArray[np.bool_]) -> NeighbourList:
+        """The same list with neighbours of these atoms (n_atoms,) only; the others have none."""
+        kept = atoms[self.centre]
+        counts = np.where(atoms, np.diff(self.first), 0)
+        first = np.concatenate([[0], np.cumsum(counts)]).astype(np.int64)
+        return NeighbourList(first, self.index[kept], self.shift[kept], self.cutoff)
+
 
 def neighbour_list(
     positions: ArrayLike, cell: ArrayLike, pbc: ArrayLike, cutoff: float, *, max_pairs: float = 1e8

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from lacemaker.regression import TriangularSystem
     from lacemaker.studies.config import StudyConfig
 
-__all__ = ["Case", "Laboratory", "cases_of", "positions_within", "run_case"]
+__all__ = ["Case", "Laboratory", "cases_of", "code_fingerprint", "positions_within", "run_case"]
 
 
 @dataclass(frozen=True)
@@ -88,6 +88,23 @@ def positions_within(basis: Any, smaller: Any) -> tuple[int, ...]:
     return tuple(place[function] for function in smaller.columns)
 
 
+@lru_cache(maxsize=1)
+def code_fingerprint() -> str:
+    """SHA-256 of the package's version and of the sources behind a case's numbers.
+
+    Cases found with other code are made again; labels and equilibria of the reference, which may have cost a
+    lot, do not depend on it.
+    """
+    import lacemaker
+
+    home = Path(lacemaker.__file__).parent
+    digest = hashlib.sha256(lacemaker.__version__.encode())
+    for room in ("studies", "analysis", "potential", "calculators", "regression"):
+        for path in sorted((home / room).rglob("*.py")) or [home / f"{room}.py"]:
+            digest.update(path.name.encode() + path.read_bytes())
+    return digest.hexdigest()
+
+
 @lru_cache(maxsize=2)
 def _system(path: str, changed: float) -> TriangularSystem:
     from lacemaker.regression import TriangularSystem
@@ -129,6 +146,7 @@ def run_case(laboratory: Laboratory, case: Case) -> dict[str, Any]:
     begin = time.process_time()
     fit = fit_case(laboratory, case)
     result = {**asdict(case), "fit": _fit_summary(fit, case), **_measure(laboratory, case, fit)}
+    result["code"] = code_fingerprint()
     result["cpu_s"] = time.process_time() - begin
     path.parent.mkdir(parents=True, exist_ok=True)
     write_json(path, result)

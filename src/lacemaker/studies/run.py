@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from lacemaker.studies.balls import ball
-from lacemaker.studies.cases import Case, Laboratory, cases_of, positions_within, run_case
+from lacemaker.studies.cases import Case, Laboratory, cases_of, code_fingerprint, positions_within, run_case
 from lacemaker.studies.config import StudyConfig, study_config
 from lacemaker.studies.crystals import Crystal
 from lacemaker.studies.defects import DefectCell, defect_cell
@@ -124,6 +124,7 @@ def prepare(config: StudyConfig, timer: Any) -> tuple[Laboratory, Reference, dic
         (name, str(files[name, None]), facts["formation_energy_eV"]) for name, facts in defects.items()
     )
     identity = structure_key(
+        code_fingerprint(),
         reference.identity,
         [frame.content_hash() for frame in frames],
         json.dumps(basis.spec(), sort_keys=True),

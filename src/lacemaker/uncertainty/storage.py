@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 
 from lacemaker.errors import EvaluationError, problem
+from lacemaker.regression.fit import COMMITTEE_SIZE
 from lacemaker.uncertainty.functions import attach_functions
 
 if TYPE_CHECKING:
@@ -33,7 +34,6 @@ __all__ = [
     "stored_posterior",
 ]
 
-DEFAULT_SIZE = 8
 _COEFFICIENTS, _E0, _FACTOR = "committee.coefficients", "committee.e0", "posterior.factor"
 _ACTIVE = "posterior.active"
 
@@ -46,7 +46,7 @@ class Deviations(NamedTuple):
 
 
 def attach_committee(
-    potential: Potential, posterior: Posterior, *, size: int = DEFAULT_SIZE, seed: int = 0
+    potential: Potential, posterior: Posterior, *, size: int = COMMITTEE_SIZE, seed: int = 0
 ) -> Potential:
     """The potential with `size` posterior samples, from which its calculator makes standard deviations.
 
@@ -58,7 +58,7 @@ def attach_committee(
 
 
 def deviations_of(
-    posterior: Posterior, n_elements: int, size: int = DEFAULT_SIZE, seed: int = 0
+    posterior: Posterior, n_elements: int, size: int = COMMITTEE_SIZE, seed: int = 0
 ) -> Deviations:
     """Samples of a posterior, minus its mean."""
     samples = posterior.samples(size, seed) - posterior.mean
@@ -136,6 +136,11 @@ def stored_posterior(potential: Potential) -> Posterior:
 def has_committee(potential: Potential) -> bool:
     """Whether a potential carries posterior samples."""
     return _COEFFICIENTS in potential.extras and _E0 in potential.extras
+
+
+def has_posterior(potential: Potential) -> bool:
+    """Whether a potential carries the factor of its posterior."""
+    return _FACTOR in potential.extras
 
 
 def has_extrapolation_grade(potential: Potential) -> bool:

@@ -154,12 +154,12 @@ def make_fit(config: Config, sets: Sets, basis: ACEBasis, timer: StageTimer, wor
             n_threads=threads(config),
             progress=advance,
         )
-    with timer.stage(f"solving for {basis.n_functions} coefficients"), _blas_threads(config, basis):
+    with timer.stage(f"solving for {basis.n_functions} coefficients"), blas_threads(config, basis):
         fitted: Any = solve(system, solver=config.solver, prior=config.prior, e0=e0)
     return fitted.select(config.solver.select).fit if isinstance(fitted, ModelPath) else fitted
 
 
-def _blas_threads(config: Config, basis: ACEBasis) -> AbstractContextManager[Any]:
+def blas_threads(config: Config, basis: ACEBasis) -> AbstractContextManager[Any]:
     """Hold BLAS to one thread for small problems, where waiting for each other costs more than it gains."""
     import scipy.linalg.cython_lapack  # noqa: F401  (a BLAS must be loaded to be limited)
     from threadpoolctl import threadpool_limits
@@ -275,28 +275,13 @@ class _Run:
 
     def _grade(self, potential: Potential, train: Frames) -> Potential:
         """The potential with active sets, saved; unchanged if not wanted or, with `auto`, dear."""
-        from lacemaker.uncertainty.active_sets import attach_extrapolation_grade, cost
-        from lacemaker.uncertainty.extrapolation import stored_active_sets
+        from lacemaker.workflow.grading import with_grade
 
-        wanted = self.config.extrapolation_grade
-        price = cost(potential, train)
-        if wanted == "auto" and not price.cheap:
-            self.progress.note(f"extrapolation grade left out ({price}); extrapolation_grade: true makes it")
-        if not (price.cheap if wanted == "auto" else wanted):
-            return potential
-        limited = _blas_threads(self.config, potential.basis)
-        with self.timer.stage("extrapolation grade", "sweeps") as advance, limited:
-            potential = attach_extrapolation_grade(
-                potential, train, n_threads=threads(self.config), progress=advance
-            )
-        potential.save(self.folder / POTENTIAL)
-        sets = stored_active_sets(potential)
-        self.summary["extrapolation_grade"] = {
-            active.element: {"functions": len(active.columns), "rank": active.rank} for active in sets
-        }
-        for active in sets:
-            self.progress.note(f"active set, {active}")
-        return potential
+        graded, facts = with_grade(self.config, potential, train, self.timer)
+        if facts:
+            self.summary["extrapolation_grade"] = facts
+            graded.save(self.folder / POTENTIAL)
+        return graded
 
     def _export(self, potential: Potential) -> None:
         from lacemaker.deploy.yace import export_yace

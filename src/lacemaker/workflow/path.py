@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from lacemaker.regression.fit import COMMITTEE_SIZE
 from lacemaker.workflow.data import check_elements, load_sets
 from lacemaker.workflow.fitting import (
     POTENTIAL,
@@ -20,6 +21,7 @@ from lacemaker.workflow.fitting import (
     single_thread_blas,
     threads,
 )
+from lacemaker.workflow.grading import with_grade
 from lacemaker.workflow.outputs import output_folder, plain, versions, write_json, write_text
 from lacemaker.workflow.progress import Progress, SilentProgress, StageTimer
 
@@ -113,6 +115,9 @@ def path(
         models.save(folder / PATH)
         size = settings.uncertainty
         potential = export(chosen, folder / POTENTIAL, size=size, data=sets.facts(settings))
+        graded, facts = with_grade(settings, potential, sets.train, timer)
+        if facts:
+            graded.save(folder / POTENTIAL)
         if settings.export:
             from lacemaker.deploy.yace import export_yace
 
@@ -134,7 +139,7 @@ def choose_model(models: ModelPath, choice: Mapping[str, float | bool]) -> PathM
     return models.by_evidence() if "evidence" in given else models.select()
 
 
-def export(model: PathModel, file: Path, *, size: int = 8, **metadata: Any) -> Potential:
+def export(model: PathModel, file: Path, *, size: int = COMMITTEE_SIZE, **metadata: Any) -> Potential:
     """Save one model of a path as a potential, with posterior samples where its coefficients have them."""
     fit = {key: value for key, value in model.fit.to_dict().items() if key != "timings_s"}
     errors = {name: {"mae": dict(row)} for name, row in model.mae.items()}

@@ -94,8 +94,8 @@ def export_yace(
         bond length without one. With a smaller value than the core's end, the core is folded into the pair
         functions, which needs a larger tolerance.
     tolerance : float
-        Largest deviation of a radial function relative to its maximum, and of a pair energy in eV (or
-        relative to its maximum, if that is larger than 1 eV).
+        Largest deviation of a radial function relative to its maximum, and of a pair energy relative to the
+        functions it is summed from, to its maximum or to 1 eV, whichever is largest.
     max_megabytes : float
         A larger file is refused; LAMMPS reads files of 35 to 100 MB slowly, and some users' runs crashed.
 
@@ -195,9 +195,9 @@ def _pair_terms(
     factors, weights, worst = [], [], 0.0
     for other in range(len(potential.elements)):
         fit = fits[species, other]
-        energy = _pair_energy(potential, species, other, fit.window)
+        energy, size = _pair_energy(potential, species, other, fit.window)
         w, error = fit.fit(energy)
-        if error > tolerance * max(1.0, float(np.abs(energy).max())):
+        if error > tolerance * max(1.0, float(np.abs(energy).max()), size):
             raise bad(
                 f"the pair energy of {potential.elements[species]}-{potential.elements[other]} cannot be "
                 "written as a .yace file",
@@ -213,8 +213,12 @@ def _pair_terms(
     return Terms(np.concatenate(factors), np.concatenate(weights)), worst
 
 
-def _pair_energy(potential: Potential, i: int, j: int, window: Window) -> np.ndarray:
-    """Energy of atom i from one neighbour j at the nodes, eV, without products."""
+def _pair_energy(potential: Potential, i: int, j: int, window: Window) -> tuple[np.ndarray, float]:
+    """Energy of atom i from one neighbour j at the nodes, eV, without products; the size of what is summed.
+
+    Where coefficients cancel, the sum cannot be truer than its parts, sum_k |c_k| max|f_k|, which `fit_basis`
+    vouches for: without a core inside the domain, no coefficients make a basis unfit for export.
+    """
     basis, r = potential.basis, nodes(window)
     many = basis.radial.evaluate(r, *basis.lengths(i, j))[0]
     spec, starts, index, weights = _products(potential, i)
@@ -222,20 +226,20 @@ def _pair_energy(potential: Potential, i: int, j: int, window: Window) -> np.nda
     rows = spec[index[starts[single]]]
     if rows[:, 2].any():
         raise bad("an order-1 function is not invariant", "l > 0", "report this")
-    energy = np.zeros_like(r)
+    parts = [np.zeros_like(r)]
     for (other, n, _, _), weight in zip(rows.tolist(), weights[single], strict=True):
         if other == j:
-            energy += weight * many[n - 1] / np.sqrt(4 * np.pi)
+            parts.append(weight * many[n - 1] / np.sqrt(4 * np.pi))
     if basis.pair_radial is not None:
         coefficients = potential.program.arrays["pair_coefficients"][i, j]
-        energy += (
-            coefficients @ basis.pair_radial.evaluate(r, *basis.pair_lengths(i, j))[0][: len(coefficients)]
-        )
+        functions = basis.pair_radial.evaluate(r, *basis.pair_lengths(i, j))[0]
+        parts.extend(coefficients[:, None] * functions[: len(coefficients)])
+    energy = np.sum(parts, axis=0)
     core = basis.specification.repulsion
     if core is not None and window.r_min < core.outer[i][j]:
         charges = ATOMIC_NUMBERS[basis.elements[i]], ATOMIC_NUMBERS[basis.elements[j]]
         energy = energy + 0.5 * zbl_energy(r, *charges, core.inner[i][j], core.outer[i][j])[0]
-    return energy
+    return energy, float(np.abs(parts).max(axis=1).sum())
 
 
 def _bond(elements: tuple[str, ...], pair: tuple[int, int], fit: BondFit, used: np.ndarray) -> Bond:

@@ -13,6 +13,7 @@ from lacemaker.deploy.yace.embedding import KINDS
 from lacemaker.deploy.yace.messages import bad
 from lacemaker.deploy.yace.model import Bond, Embedding, Terms, YaceModel
 from lacemaker.deploy.yace.radial import FAMILIES
+from lacemaker.deploy.yace.records import quick_terms
 from lacemaker.deploy.yace.text import load_tree
 from lacemaker.potential import disk
 
@@ -209,6 +210,9 @@ def _terms(
 ) -> tuple[Terms, ...]:
     if not isinstance(entries, list):
         raise _bad(f"the functions of element {species} are not a list", type(entries).__name__)
+    quick = quick_terms(species, entries, n_elements, bonds, n_density)
+    if quick is not None:
+        return quick
     by_rank: dict[int, list[tuple[np.ndarray, np.ndarray]]] = {}
     for k, entry in enumerate(entries):
         where = f"function {k} of element {species}"

@@ -11,6 +11,7 @@ from lacemaker.deploy.yace.messages import bad
 
 __all__ = ["load_tree", "number", "sequence"]
 
+_KEYS = ("mu0", "rank", "ndensity", "num_ms_combs", "mus", "ns", "ls", "ms_combs", "ctildes")
 _WORD = re.compile(r"(?<![\w.+-])([A-Za-z_][\w.*+-]*)")
 _KEY = re.compile(r"^\[\s*(\d+)\s*,\s*(\d+)\s*\]\s*:\s*(.+)$")
 _NUMBERED = re.compile(r"^(\d+)\s*:\s*(.*)$")
@@ -48,7 +49,16 @@ def load_tree(text: str, source: str) -> dict[str, Any]:
     try:
         return _by_lines(text)
     except (ValueError, RecursionError):
+        _check_end(text, source)
         return _by_yaml(text, source)
+
+
+def _check_end(text: str, source: str) -> None:
+    """Brackets that the last line opens and nothing closes: a copy that stopped, told without long search."""
+    last = text.rstrip().rpartition("\n")[2].partition(" #")[0]
+    if any(last.count(opening) > last.count(closing) for opening, closing in ("[]", "{}")):
+        wrong = f"{source} is not complete: it ends within a line"
+        raise bad(wrong, f"… {last[-60:]}", "copy the file again")
 
 
 def _by_yaml(text: str, source: str) -> dict[str, Any]:
@@ -71,11 +81,25 @@ def _by_yaml(text: str, source: str) -> dict[str, Any]:
 
 def _flow(text: str) -> Any:
     """A flow value: words quoted, then JSON. ValueError if that is not enough."""
-    return json.loads(_WORD.sub(r'"\1"', text), parse_constant=_refuse)
+    return _DECODER.decode(_WORD.sub(r'"\1"', text))
 
 
 def _refuse(constant: str) -> Any:
     raise ValueError(constant)
+
+
+_DECODER = json.JSONDecoder(parse_constant=_refuse)
+
+
+def _records(lines: list[str]) -> list[Any]:
+    """Flow values of many lines; those of the usual keys alone need no search for words."""
+    text = "\n".join(lines)
+    for key in _KEYS:
+        text = text.replace(f" {key}:", f' "{key}":').replace(f"{{{key}:", f'{{"{key}":')
+    try:
+        return [_DECODER.decode(line) for line in text.split("\n")] if lines else []
+    except ValueError:
+        return [_flow(line) for line in lines]
 
 
 def _lines(text: str) -> Iterator[tuple[int, str]]:
@@ -91,11 +115,12 @@ def _by_lines(text: str) -> dict[str, Any]:
     tree: dict[str, Any] = {}
     block: dict[Any, Any] = {}
     items: list[Any] | None = None
+    lists: list[list[Any]] = []
     for depth, line in _lines(text):
         if line.startswith("- "):
             if items is None:
                 raise ValueError("a list outside a block")
-            items.append(_flow(line[2:]))
+            items.append(line[2:])
         elif depth == 0:
             name, value = _matched(_NAMED, line).groups()
             block = {}
@@ -106,9 +131,12 @@ def _by_lines(text: str) -> dict[str, Any]:
         else:
             key, value = _matched(_NUMBERED, line).groups()
             items = []
+            lists.append(items)
             _new(block, int(key), _flow(value) if value else items)
     if not tree:
         raise ValueError("nothing in it")
+    for items in lists:
+        items[:] = _records(items)
     return tree
 
 
