@@ -31,7 +31,7 @@ def quick_terms(
         found = []
         for rank in sorted(set(ranks.tolist())):
             rows = np.flatnonzero(ranks == rank)
-            terms = _of_rank(rank, [entries[row] for row in rows], counts[rows], n_density)
+            terms = _of_rank(rank, [entries[row] for row in rows.tolist()], counts[rows], n_density)
             if not _possible(species, terms.factors, n_elements, bonds):
                 return None
             found.append(terms)
