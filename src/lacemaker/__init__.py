@@ -17,7 +17,8 @@ if TYPE_CHECKING:
     from lacemaker.calculators import Calculator
     from lacemaker.potential import Potential
     from lacemaker.priors import AlgebraicPrior
-    from lacemaker.regression import ASP, BLR, OMP, QR, BodyOrder, assemble, solve
+    from lacemaker.regression import ASP, BLR, OMP, QR, assemble, solve
+    from lacemaker.regression import BodyOrder as BodyOrder  # found by name, not listed
     from lacemaker.structures import read
     from lacemaker.workflow import evaluate, fit, load
 
