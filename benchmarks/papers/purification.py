@@ -1,6 +1,6 @@
 """Purified bases: size, construction time, evaluation, conditioning, and what changes in a fit (Zuo 2020, Si).
 
-    python benchmarks/papers/purification.py sizes             # half a minute: construction, terms, µs per atom
+    python benchmarks/papers/purification.py sizes             # two minutes: construction, terms, µs per atom
     python benchmarks/papers/purification.py conditioning      # one minute: condition numbers per order
     python benchmarks/papers/purification.py fits              # two minutes: errors and dimer curves
 
@@ -35,6 +35,7 @@ CASES: dict[str, tuple[int, list[int]]] = {
     "order 4, 14": (4, [14] * 4),
     "order 5, 11": (5, [11] * 5),
 }
+ROUNDS = 9
 DISTANCES = np.linspace(1.9, 5.9, 81)
 
 
@@ -47,25 +48,47 @@ def forms(basis: lace.ACEBasis) -> dict[str, lace.ACEBasis]:
 
 
 def sizes() -> None:
+    """Times are medians over rounds that go through the three forms in turn, with the quartiles in brackets."""
     print(
         "basis | form | functions | A | AA | coupling entries | build s | evaluate µs/atom | rows s/1000 atoms"
     )
     for name, (order, degrees) in CASES.items():
-        basis = silicon(order, degrees)
-        for form in ("standard", "pair", "full"):
+        standard = silicon(order, degrees)
+        made, built = {"standard": standard}, {"standard": 0.0}
+        for form in ("pair", "full"):
             begin = time.process_time()
-            made = basis if form == "standard" else basis.purified(form)
-            built = time.process_time() - begin
-            values = 1e-3 * np.random.default_rng(0).normal(size=made.n_functions)
-            model = lace.Potential(made, values, [0.0])
-            cpu = evaluation_speed(model, 512, repeats=7).cpu_us_per_atom
-            rows = row_speed(model, made, 64, repeats=3).cpu_s_per_1000_atoms
-            part = made.many_body[0]
+            made[form] = standard.purified(form)
+            built[form] = time.process_time() - begin
+        models = {
+            form: lace.Potential(basis, 1e-3 * np.random.default_rng(0).normal(size=basis.n_functions), [0.0])
+            for form, basis in made.items()
+        }
+        cpu, rows = in_turn(models)
+        for form, basis in made.items():
+            part = basis.many_body[0]
             print(
-                f"{name} | {form} | {made.n_functions} | {len(part.a_spec)} | {part.n_products} | "
-                f"{len(part.row_product)} | {built:.2f} | {cpu:.2f} | {rows:.3f}",
+                f"{name} | {form} | {basis.n_functions} | {len(part.a_spec)} | {part.n_products} | "
+                f"{len(part.row_product)} | {built[form]:.2f} | {spread(cpu[form], 2)} | {spread(rows[form], 3)}",
                 flush=True,
             )
+
+
+def in_turn(models: dict[str, lace.Potential]) -> tuple[dict[str, list[float]], dict[str, list[float]]]:
+    """CPU µs per atom and CPU s of rows per 1000 atoms, ROUNDS of each, every round beginning elsewhere."""
+    forms = list(models)
+    cpu: dict[str, list[float]] = {form: [] for form in forms}
+    rows: dict[str, list[float]] = {form: [] for form in forms}
+    for turn in range(ROUNDS):
+        for form in forms[turn % len(forms) :] + forms[: turn % len(forms)]:
+            model = models[form]
+            cpu[form].append(evaluation_speed(model, 512, repeats=3).cpu_us_per_atom)
+            rows[form].append(row_speed(model, model.basis, 64, repeats=1).cpu_s_per_1000_atoms)
+    return cpu, rows
+
+
+def spread(values: list[float], digits: int) -> str:
+    low, middle, high = np.quantile(values, [0.25, 0.5, 0.75])
+    return f"{middle:.{digits}f} ({low:.{digits}f}-{high:.{digits}f})"
 
 
 def cluster(rng: np.random.Generator, n_atoms: int) -> Frame:

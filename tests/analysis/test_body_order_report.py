@@ -5,16 +5,23 @@ import json
 import numpy as np
 import pytest
 from ase.calculators.emt import EMT
+from scipy.interpolate import CubicSpline
 
 import lacemaker as lace
 from lacemaker.analysis.body_order import body_order_report
 from lacemaker.analysis.body_refits import body_order_fits, body_shares, energy_shares
 from lacemaker.analysis.diatomics import pair_sanity
 from lacemaker.analysis.dimers import dimer_curve
-from lacemaker.analysis.pair_references import bundled_references, dimers_in
+from lacemaker.analysis.pair_references import dimers_in
 from lacemaker.basis import ACEBasis
 from lacemaker.datasets import load_silicon
-from lacemaker.datasets.dimers import PairReference, bundled_curve, bundled_pairs, read_curve
+from lacemaker.datasets.dimers import (
+    PairReference,
+    bundled_curve,
+    bundled_curves,
+    bundled_pairs,
+    read_curve,
+)
 from lacemaker.errors import DataError, EvaluationError, LacemakerError
 from lacemaker.regression import QR, BodyOrder, TriangularSystem
 from lacemaker.report.bodies_page import bodies_page
@@ -146,7 +153,7 @@ def test_bundled_curves_are_read():
     pairs = bundled_pairs()
     assert pairs == [("C", "C"), ("Si", "Si")]
     assert bundled_curve("Xe", "Si") is None
-    carbon = bundled_references([("C", "C")])["C", "C"]
+    carbon = bundled_curve("C", "C")
     assert (np.diff(carbon.r) > 0).all()
     assert carbon.provenance["method"].startswith("UKS PBE")
     assert len(carbon.state) == len(carbon.r)
@@ -161,6 +168,23 @@ def test_the_bundled_silicon_is_that_of_the_data_set(frames):
     bundled, found = bundled_curve("Si", "Si"), dimers_in(frames)["Si", "Si"]
     np.testing.assert_allclose(bundled.r, found.r, atol=1e-6)
     np.testing.assert_allclose(bundled.energy, found.energy, atol=1e-4)
+
+
+def test_silicon_has_a_second_curve_with_a_tail():
+    """PySCF in a small basis against GPAW where both are; a larger basis where it was computed."""
+    plane_waves, found = bundled_curves("Si", "Si")
+    assert found.provenance["code"].startswith("PySCF")
+    assert found.energy[-1] > -0.2
+    assert (found.r[0], found.r[-1]) == (1.65, 5.0)
+    assert found.energy[0] > 0.5
+    assert set(found.state) == {"broken-symmetry", "triplet", "quintet"}
+    inside = (found.r >= 1.8) & (found.r <= 2.9)
+    at = CubicSpline(plane_waves.r, plane_waves.energy)(found.r[inside])
+    assert inside.sum() >= 3
+    np.testing.assert_allclose(found.energy[inside], at, atol=0.1)
+    larger = found.provenance["larger_basis"]
+    for r, energy in zip(larger["r_A"], larger["energy_eV"], strict=True):
+        assert abs(energy - float(found.energy[np.argmin(np.abs(found.r - r))])) < 0.16
 
 
 def test_a_curve_from_a_file(tmp_path):

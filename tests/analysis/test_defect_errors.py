@@ -18,7 +18,14 @@ from lacemaker.analysis import (
     supercell_frequencies,
     virial_errors,
 )
-from lacemaker.analysis.second_derivatives import displaced_force_constants, hessian, strain_derivatives
+from lacemaker.analysis.errors import EV_PER_CUBIC_ANGSTROM_IN_GPA as GPA
+from lacemaker.analysis.second_derivatives import (
+    STRAIN_PAIRS,
+    displaced_force_constants,
+    hessian,
+    second_strain_derivatives,
+    strain_derivatives,
+)
 
 A0 = 5.43095  # Å; Stillinger–Weber silicon: Stillinger and Weber, PRB 31, 5262 (1985), values as in matscipy
 
@@ -117,6 +124,46 @@ def test_errors_of_a_larger_crystal(stillinger_weber):
     np.testing.assert_allclose(errors.elastic_model.born, errors.elastic.born / 1.003**3, atol=0.01)
 
 
+def test_second_strain_derivatives_of_a_cubic_polynomial_are_exact():
+    rng = np.random.default_rng(0)
+    a, h, t = rng.standard_normal((4, 6)), rng.standard_normal((4, 6, 6)), rng.standard_normal((4, 6, 6, 6))
+    h = h + h.transpose(0, 2, 1)
+
+    def f(e):
+        return a @ e + 0.5 * np.einsum("aij,i,j", h, e, e) + np.einsum("aijk,i,j,k", t, e, e, e)
+
+    size, unit = 0.1, np.eye(6)
+    single = np.array([[f(size * unit[k]), f(-size * unit[k])] for k in range(6)])
+    mixed = np.array([[f(s * size * (unit[k] + unit[m])) for s in (1, -1)] for k, m in STRAIN_PAIRS])
+    found = second_strain_derivatives(f(np.zeros(6)), single, mixed, size)
+    exact = np.array([h[:, k, k] for k in range(6)] + [h[:, k, m] for k, m in STRAIN_PAIRS])
+    np.testing.assert_allclose(found, exact, atol=1e-10)
+
+
+class Mixing:
+    """A reference whose stress gets a term of two strains at once, which no single strain shows."""
+
+    def __init__(self, calculator, cell, size):
+        self.calculator, self.cell, self.size = calculator, cell, size
+
+    def get_property(self, name, atoms):
+        value = np.array(self.calculator.get_property(name, atoms))
+        if name == "stress":
+            strain = np.linalg.solve(self.cell, atoms.cell[:]) - np.eye(3)
+            value[2] += self.size * strain[0, 0] * strain[1, 1] / GPA / np.linalg.det(np.eye(3) + strain)
+        return value
+
+
+def test_mixed_third_order_constants_are_seen(stillinger_weber):
+    cell = silicon()
+    model = Mixing(stillinger_weber, cell.cell[:], 50.0)
+    errors = virial_errors(model, stillinger_weber, cell)
+    assert errors.order0 == pytest.approx(0.0, abs=1e-9)
+    assert errors.order1 == pytest.approx(0.0, abs=1e-7)
+    assert errors.order2 == pytest.approx(50.0, rel=0.01)  # GPa
+    assert errors.largest == pytest.approx(50.0 * 0.005**2, rel=0.02)
+
+
 def test_the_onsite_scale_of_silicon(stillinger_weber):
     errors = force_constant_errors(stillinger_weber, stillinger_weber, silicon().repeat(2))
     assert errors.relative == 0.0
@@ -146,6 +193,11 @@ def test_a_fitted_model_is_near_its_reference(fitted, stillinger_weber):
     assert errors.force_constants.relative < 0.1
     assert errors.phonons is not None
     assert errors.phonons.rmse_THz < 0.6
+    table = str(errors)
+    for words in ("lattice constant", "ε^FC", "ε^V", "C44 relaxed", "phonons", "THz"):
+        assert words in table
+    assert f"{errors.delta_a:.1e}" in table
+    assert len({len(line) for line in table.splitlines()[1:]}) <= 2  # columns
     assert virial_errors(fitted, stillinger_weber, silicon()).virial_rms < 0.1
 
 

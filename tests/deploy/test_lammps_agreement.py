@@ -83,6 +83,16 @@ def test_atom_virials_sum_to_the_virial(engine, rough, rough_file, structures):
         np.testing.assert_allclose(virials.sum(axis=0), result.virial, rtol=1e-9, atol=1e-9 * len(atoms))
 
 
+@pytest.mark.parametrize("ranks", [2, 4])
+def test_atom_virials_do_not_depend_on_ranks(engine, rough_file, structures, ranks):
+    one, many = (
+        engine.evaluate(structures["large skewed"], pair_commands(rough_file), ["Si", "O"], ranks=n)
+        for n in (1, ranks)
+    )
+    np.testing.assert_allclose(many.atom_virials, one.atom_virials, rtol=0, atol=1e-9)
+    np.testing.assert_allclose(many.centroid_virials, one.centroid_virials, rtol=0, atol=1e-9)
+
+
 def test_atom_virials_follow_from_the_site_energies(engine, rough, rough_file, structures):
     """With d = x_j - x_i, f = -dE_i/dx_j by central differences: centroid W_j = sum_i d ⊗ f, that of the heat
     flux; stress/atom gives half of each d ⊗ f, made symmetric, to i and to j. A cluster has no images.

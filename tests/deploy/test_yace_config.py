@@ -97,6 +97,17 @@ def test_a_fit_writes_the_file_and_its_deviation(folder):
     assert atoms.get_potential_energy() == pytest.approx(potential.predict(atoms).energy, abs=1e-10)
 
 
+def test_a_file_a_little_larger_than_predicted_is_written(folder, tmp_path, monkeypatch):
+    """What passed before the fit is not refused after it."""
+    from lacemaker.deploy import yace
+
+    size = (folder / "out" / "potential.yace").stat().st_size
+    monkeypatch.setattr(yace, "MAX_MEGABYTES", 0.85e-6 * size)
+    monkeypatch.setattr(yace, "check_exportable", lambda *_, **__: 0)
+    assert main(["fit", str(folder / "config.yaml"), "-o", str(tmp_path / "out")]) == 0
+    assert (tmp_path / "out" / "potential.yace").stat().st_size == size
+
+
 def test_lace_export_writes_the_file_and_shows_the_deviation(folder, tmp_path, capsys):
     source = folder / "out" / "potential.lace"
     target = tmp_path / "argon.yace"

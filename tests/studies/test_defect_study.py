@@ -4,16 +4,20 @@ import json
 import warnings
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
+from ase.calculators.calculator import Calculator, all_changes
 
 pytest.importorskip("matscipy", reason="the references are matscipy's")
 
 from lacemaker.cli import main
 from lacemaker.errors import ConfigError
-from lacemaker.studies.cases import cases_of, code_fingerprint, fit_case, positions_within
+from lacemaker.studies.cases import cases_of, code_fingerprint, fit_case, positions_within, run_case
 from lacemaker.studies.config import study_config
+from lacemaker.studies.equilibria import load_equilibrium
+from lacemaker.studies.measures import defect_errors
 from lacemaker.studies.results import estimator_accuracy, rows_of, slopes_of
 from lacemaker.studies.run import prepare, study_defects
 from lacemaker.studies.verdict import judge_study
@@ -100,6 +104,7 @@ def test_the_verdict_names_the_failures(result):
     assert "without total energies the formation energy is wrong" in text
     assert "Without virials the lattice constant is off" in text
     assert "add forces" in text
+    assert "meV/atom at best, hold the defect at no training size" in text
     assert "residual stress dominates" in text
 
 
@@ -166,6 +171,58 @@ def test_restricting_columns_is_fitting_the_smaller_basis(result, folder):
         a, b = solve(restricted, **options), solve(direct, **options)
     assert np.allclose(a.coefficients, b.coefficients, rtol=1e-5, atol=1e-8)
     assert len(fit_case(laboratory, case).coefficients) == small.n_functions
+
+
+class Larger(Calculator):
+    """E(x) = E_ref(x / length): right in everything but the lattice constant."""
+
+    implemented_properties = ("energy", "forces", "stress")
+
+    def __init__(self, reference, length):
+        super().__init__()
+        self.reference, self.length = reference, length
+
+    def calculate(self, atoms=None, properties=(), system_changes=tuple(all_changes)):
+        super().calculate(atoms, properties, system_changes)
+        inner = atoms.copy()
+        inner.set_cell(atoms.cell / self.length, scale_atoms=True)
+        get = self.reference.get_property
+        energy, forces, stress = (get(name, inner) for name in ("energy", "forces", "stress"))
+        self.results = {
+            "energy": energy, "forces": forces / self.length, "stress": stress / self.length**3,
+        }  # fmt: skip
+
+
+def test_at_the_own_lattice_constant_only_that_is_wrong(result, folder):
+    laboratory, reference, _ = prepare(result.config, StageTimer(SilentProgress()))
+    ((_, path, exact),) = laboratory.equilibria
+    state, crystal, length = load_equilibrium(Path(path)), laboratory.crystal, 1.004
+    model = Larger(reference.calculator, length)
+    settings = (model, state, crystal, result.config.test, 3.0, exact)
+    theirs, own = defect_errors(*settings), defect_errors(*settings, length)
+    assert own["geometry_A"] < 1e-3
+    assert abs(own["formation_energy_error_eV"]) < 1e-5
+    assert abs(theirs["formation_energy_error_eV"]) > 0.02
+    assert theirs["geometry_A"] > 20 * own["geometry_A"]
+    assert defect_errors(*settings, None)["outcome"] == "not converged"
+
+
+def test_the_own_lattice_constant_shows_the_residual_stress(result, folder):
+    """Without virials both energy and geometry move; with them the lattice chosen makes no difference."""
+    config = study_config({**SETTINGS, "output": str(folder), "test": {"size": 2, "lattice": "model"}})
+    laboratory, _, _ = prepare(config, StageTimer(SilentProgress()))
+    top = {c.observations: c for c in cases_of(config) if c.size == 2 and c.knob == "size"}
+    ((name, _, _),) = laboratory.equilibria
+    moved = {}
+    for data in ("EF", "EFV"):
+        here = run_case(laboratory, top[data])["defects"][name]["formation_energy_eV"]
+        (there,) = [
+            case["defects"][name]["formation_energy_eV"] for case in result.cases
+            if (case["size"], case["observations"], case["knob"]) == (2, data, "size")
+        ]  # fmt: skip
+        moved[data] = abs(here - there)
+    assert moved["EFV"] < 0.01
+    assert moved["EF"] > 5 * moved["EFV"]
 
 
 def test_the_command_writes_page_and_tables(result, folder, tmp_path, capsys):

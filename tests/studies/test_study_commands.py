@@ -6,11 +6,15 @@ import numpy as np
 import pytest
 from ase.calculators.emt import EMT
 from ase.io import read as read_atoms
+from ase.io import write as write_atoms
 
+from lacemaker.calculators import Calculator
 from lacemaker.cli import main
 from lacemaker.cli.codes import USER_ERROR
 from lacemaker.config.yamlfile import read_yaml
+from lacemaker.potential import Potential
 from lacemaker.regression.weights import check_weights
+from lacemaker.structures import Frame
 from lacemaker.studies.clusters import ball_convergence
 from lacemaker.studies.generalisation import generalisation_report
 from lacemaker.studies.observations import FORCE_CONSTANTS, STRAINED
@@ -74,6 +78,73 @@ def test_suggestions_cover_every_term_and_read_back(result, folder, tmp_path):
     moved = np.abs(pair[0].positions - pair[1].positions).max()
     assert moved == pytest.approx(0.02, abs=1e-6)
     check_weights(read_yaml(weights).data["weights"], kinds)
+
+
+def test_labelled_suggestions_are_fitted_with_their_weights(result, folder, tmp_path, capsys):
+    """What a user does: label suggested.xyz, then one `lace fit` with the pairs as force constants."""
+    found = suggest({**COPPER, "output": str(folder)}, size=2)
+    path, weights = write_suggestions(found, tmp_path)
+    structures = read_atoms(path, ":")
+    for atoms in structures:
+        atoms.calc = EMT()
+        atoms.get_potential_energy()
+        if atoms.info["config_type"] == STRAINED:
+            atoms.get_stress()
+    write_atoms(tmp_path / "labelled.xyz", structures)
+    lines = [
+        "data: {train: labelled.xyz, test_fraction: 0, displaced_pairs: force_constants}",
+        "basis: {elements: [Cu], correlation_order: 2, max_degree: 10, cutoff: 5.0}",
+        "repulsion: none", "e0: zero", "uncertainty: 0", "report: false", weights.read_text(),
+    ]  # fmt: skip
+    (tmp_path / "fit.yaml").write_text("\n".join(lines))
+    assert main(["fit", str(tmp_path / "fit.yaml")]) == 0
+    errors = json.loads((tmp_path / "lace-fit" / "summary.json").read_text())["errors"]["train"]
+    assert errors["force_constants"]["force_constants_rmse_eV_per_A2"] < 0.05
+    assert errors["strained"]["virial_rmse_meV_per_atom"] < 20
+    (tmp_path / "fit.yaml").write_text("\n".join(lines).replace("pairs: force_constants", "pairs: constants"))
+    capsys.readouterr()
+    assert main(["fit", str(tmp_path / "fit.yaml")]) == USER_ERROR
+    printed = capsys.readouterr()
+    assert "did you mean 'force_constants'" in printed.out + printed.err
+
+
+def test_a_posterior_orders_the_suggestions(result, folder, tmp_path, config, capsys):
+    """Standard deviations are those of exact samples, and what the fit has not seen comes first."""
+    from lacemaker.studies.cases import cases_of, fit_case
+    from lacemaker.studies.run import prepare
+    from lacemaker.studies.scoring import WANTED
+    from lacemaker.uncertainty import attach_committee, stored_committee
+    from lacemaker.workflow.progress import SilentProgress, StageTimer
+
+    laboratory, _, _ = prepare(result.config, StageTimer(SilentProgress()))
+    scores = {}
+    for case in cases_of(result.config)[:2]:  # EF, EF+FC+V
+        fit = fit_case(laboratory, case)
+        potential = attach_committee(fit.potential(), fit.posterior, size=16)
+        potential.save(tmp_path / f"{case.observations}.lace")
+        found = suggest({**COPPER, "output": str(folder)}, size=2, start=Calculator(potential))
+        scores[case.observations] = {p.config_type: p.uncertainty.score for p in found.proposals}
+        assert list(scores[case.observations].values()) == sorted(
+            scores[case.observations].values(), reverse=True
+        )
+        for proposal in found.proposals:
+            assert np.all(np.diff(proposal.uncertainty.each) <= 0)
+    assert scores["EF+FC+V"][STRAINED] < 0.1 * scores["EF"][STRAINED]
+    assert scores["EF+FC+V"][FORCE_CONSTANTS] < scores["EF"][FORCE_CONSTANTS]
+    (core,) = [p for p in found.proposals if p.quantity == "forces"]
+    members = [
+        Potential(potential.basis, potential.coefficients + d, potential.e0)
+        for d in stored_committee(potential).coefficients
+    ]
+    atoms = core.structures[0]
+    frame = Frame(atoms.numbers, atoms.positions, atoms.cell.array, atoms.pbc)
+    off = [m.predict(frame).forces - potential.predict(frame).forces for m in members]
+    assert core.uncertainty.each[0] == pytest.approx(float(np.sqrt(np.mean(np.square(off)))), rel=1e-6)
+    assert WANTED["forces"][0] * core.uncertainty.score == pytest.approx(core.uncertainty.std)
+    command = ["suggest", str(config), "--potential", str(tmp_path / "EF.lace"), "-o", str(tmp_path / "next")]
+    assert main(command) == 0
+    assert "of the accuracy wanted" in capsys.readouterr().out
+    assert "posterior_std" in read_atoms(tmp_path / "next" / "suggested.xyz", 0).info
 
 
 def test_a_finished_study_decides_what_comes_first(result, folder, config, capsys):

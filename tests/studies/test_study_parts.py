@@ -1,5 +1,8 @@
 """Parts of the studies: linear solves, relaxation, defects, crystals, slopes, references."""
 
+from dataclasses import replace
+from types import SimpleNamespace
+
 import numpy as np
 import pytest
 import scipy.sparse as sparse
@@ -13,7 +16,13 @@ from lacemaker.errors import ConfigError, SolverError
 from lacemaker.studies.balls import ball
 from lacemaker.studies.clusters import SlopesConfig, slopes_config
 from lacemaker.studies.config import StudyConfig, study_config
-from lacemaker.studies.crystals import irreducible_displacements, make_crystal, strained_cells
+from lacemaker.studies.crystals import (
+    Crystal,
+    irreducible_displacements,
+    make_crystal,
+    mixed_strained_cells,
+    strained_cells,
+)
 from lacemaker.studies.defects import defect_cell
 from lacemaker.studies.equilibria import load_equilibrium, newton, relax_reference
 from lacemaker.studies.estimator import estimate
@@ -220,6 +229,9 @@ def test_strains_are_symmetric_and_have_their_size(fcc):
         deformation = np.linalg.inv(fcc.cell.cell.array) @ strained.cell.array - np.eye(3)
         assert np.allclose(deformation, deformation.T, atol=1e-12)
         assert np.abs(deformation).sum() == pytest.approx(0.005)
+    mixed = mixed_strained_cells(fcc.cell, 0.005)
+    assert len(mixed) == 30  # both signs of 15 pairs, none twice
+    assert len({np.round(strained.cell.array, 8).tobytes() for strained in [*cells, *mixed]}) == 43
 
 
 @pytest.mark.parametrize(("structure", "element"), [("diamond", "Si"), ("bcc", "W"), ("fcc", "Cu")])
@@ -327,3 +339,21 @@ def test_hessian_of_other_atoms_than_those_seen_last():
     assert matrix.shape == (48, 48)
     assert np.allclose(matrix @ np.tile([1.0, 0.0, 0.0], 16), 0.0, atol=1e-8)
     assert reference.has_hessian
+
+
+def test_a_quadrupole_keeps_the_density_and_measures_across_the_lines(monkeypatch):
+    pytest.importorskip("matscipy", reason="dislocations are matscipy's")
+    tungsten = SimpleNamespace(cubic=(522.0, 204.0, 161.0))
+    monkeypatch.setattr("lacemaker.analysis.elasticity.elastic_constants", lambda *a: tungsten)
+    cell = bulk("W", "bcc", a=3.165, cubic=True)
+    crystal = Crystal(cell, "bcc", 2.741, -8.76)
+    sizes = {}
+    for separation in (4, 8):
+        defect = defect_cell("quadrupole-BCCEdge100Dislocation", crystal, separation)
+        sizes[separation] = len(defect.atoms)
+        assert defect.atoms.get_volume() / len(defect.atoms) == pytest.approx(3.165**3 / 2)
+        assert defect.core.shape == (2, 3)  # two lines of opposite Burgers vectors
+        shifted = replace(defect, core=defect.core + np.array([0.0, 0.0, 1.1]))
+        np.testing.assert_allclose(shifted.distances(), defect.distances(), atol=1e-9)
+        assert defect.distances().max() > 0.2 * separation * 3.165
+    assert sizes == {4: 64, 8: 256}

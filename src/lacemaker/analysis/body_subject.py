@@ -10,7 +10,6 @@ import numpy as np
 
 from lacemaker.analysis.body_refits import distance_grid
 from lacemaker.analysis.pair_references import (
-    bundled_references,
     calculator_references,
     dimers_in,
     interacting_pairs,
@@ -85,7 +84,7 @@ class References:
     """References of every pair, the given one first, then dimers of the data, then bundled curves."""
 
     def __init__(self, subject: Subject, given: Any, frames: Sequence[Any]) -> None:
-        from lacemaker.datasets.dimers import PairReference
+        from lacemaker.datasets.dimers import PairReference, bundled_curves
 
         self.calculator: Any = None
         self.by_pair: dict[frozenset[str], list[PairReference]] = {}
@@ -106,7 +105,9 @@ class References:
         if subject.potential is not None:
             e0 = dict(zip(subject.potential.elements, subject.potential.e0.tolist(), strict=True))
         self._add(dimers_in(frames, e0))
-        self._add(bundled_references(pairs))
+        for pair in pairs:
+            for curve in bundled_curves(*pair):
+                self._add({pair: curve})
 
     def _add(self, found: Mapping[tuple[str, str], PairReference]) -> None:
         for pair, curve in found.items():

@@ -227,6 +227,34 @@ class LatticeErrors:
             "phonons": None if self.phonons is None else self.phonons.to_dict(),
         }
 
+    def __str__(self) -> str:
+        """A table: quantity, reference, model, error."""
+        bound = "" if self.lattice_found else "≥ "
+        rows = [
+            (
+                "lattice constant (Å)",
+                f"{self.lattice_constant:.5f}",
+                f"{self.lattice_constant_model:.5f}",
+                f"{bound}{self.delta_a:.1e}",
+            ),
+            ("ε^FC force constants (relative)", "", "", f"{self.force_constants.relative:.1e}"),
+            ("ε^FC weighted by distance²", "", "", f"{self.force_constants.weighted:.1e}"),
+            ("ε^V virials, rms (eV/atom)", "", "", f"{self.virial.virial_rms:.1e}"),
+            ("  stress, order 0 (GPa)", "", "", f"{self.virial.order0:.1e}"),
+            ("  elastic, order 1 (GPa)", "", "", f"{self.virial.order1:.1e}"),
+            ("  third-order, order 2 (GPa)", "", "", f"{self.virial.order2:.1e}"),
+        ]
+        for kind, attribute in (("Born", "cubic_born"), ("relaxed", "cubic")):
+            both = zip(getattr(self.elastic, attribute), getattr(self.elastic_model, attribute), strict=True)
+            for name, (exact, model) in zip(("C11", "C12", "C44"), both, strict=True):
+                rows.append((f"{name} {kind} (GPa)", f"{exact:.2f}", f"{model:.2f}", f"{model - exact:.1e}"))
+        if self.phonons is not None:
+            rows.append(("phonons, rms (THz)", "", "", f"{self.phonons.rmse_THz:.1e}"))
+            rows.append(("phonons, largest (THz)", "", "", f"{self.phonons.max_THz:.1e}"))
+            rows.append(("imaginary phonons", "", "", str(self.phonons.n_imaginary)))
+        head = ("", "reference", "model", "error")
+        return "\n".join(f"{a:<32}{b:>11}{c:>11}{d:>11}" for a, b, c, d in [head, *rows])
+
 
 def lattice_errors(
     model: Any, reference: Any, cell: Atoms, *, repeat: int | tuple[int, int, int] = 3,

@@ -18,7 +18,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lacemaker.analysis.errors import EV_PER_CUBIC_ANGSTROM_IN_GPA as GPA
-from lacemaker.analysis.second_derivatives import deformed_cell, hessian, strain_derivatives, strain_matrix
+from lacemaker.analysis.second_derivatives import (
+    STRAIN_PAIRS,
+    deformed_cell,
+    hessian,
+    second_strain_derivatives,
+    strain_derivatives,
+    strain_matrix,
+)
 from lacemaker.errors import DataError
 
 if TYPE_CHECKING:
@@ -163,7 +170,7 @@ class VirialErrors:
     order1 : float
         Largest component of the first derivatives along single strains (clamped elastic constants), GPa.
     order2 : float
-        The same of the second derivatives (third-order constants), GPa.
+        Largest component of the second derivatives (third-order constants), mixed ones included, GPa.
     largest : float
         Largest component over all strains sampled, GPa.
     virial_rms : float
@@ -182,7 +189,7 @@ class VirialErrors:
 
 
 def virial_errors(model: Any, reference: Any, atoms: Atoms, *, strain: float = 0.005) -> VirialErrors:
-    """Compare the stress of the homogeneous lattice under F = 1 and six strains of both signs.
+    """Compare the stress of the homogeneous lattice under F = 1, six strains and their sums, of both signs.
 
     Parameters
     ----------
@@ -192,12 +199,16 @@ def virial_errors(model: Any, reference: Any, atoms: Atoms, *, strain: float = 0
     strain : float
         Size δ of the strains (shears: engineering strains).
     """
-    difference = _stresses(model, atoms, strain) - _stresses(reference, atoms, strain)  # (6, 3, 3, 3)
-    minus, zero, plus = difference[:, 0], difference[:, 1], difference[:, 2]
-    first = (plus - minus) / (2 * strain)
-    second = (plus - 2 * zero + minus) / strain**2
+    zero, single, mixed = (
+        of_model - of_reference
+        for of_model, of_reference in zip(
+            _stresses(model, atoms, strain), _stresses(reference, atoms, strain), strict=True
+        )
+    )
+    first = (single[:, 0] - single[:, 1]) / (2 * strain)
+    second = second_strain_derivatives(zero, single, mixed, strain)
     volume = atoms.get_volume() / len(atoms)
-    sampled = np.concatenate([zero[:1], minus, plus])
+    sampled = np.concatenate([zero[None], *single, *mixed])
     return VirialErrors(
         order0=float(np.abs(zero).max() * GPA),
         order1=float(np.abs(first).max() * GPA),
@@ -207,17 +218,24 @@ def virial_errors(model: Any, reference: Any, atoms: Atoms, *, strain: float = 0
     )
 
 
-def _stresses(calculator: Any, atoms: Atoms, strain: float) -> Array:
-    """∂W/∂F = J σ F⁻ᵀ, eV/Å³, of six strains times (-δ, 0, δ): (6, 3, 3, 3)."""
-    out = np.empty((6, 3, 3, 3))
-    for k in range(6):
-        for s, size in enumerate((-strain, 0.0, strain)):
-            if s == 1 and k > 0:
-                out[k, 1] = out[0, 1]
-                continue
-            deformation = np.eye(3) + strain_matrix(k, size)
-            deformed = deformed_cell(atoms, deformation)
-            xx, yy, zz, yz, xz, xy = calculator.get_property("stress", deformed)
-            stress = np.array([[xx, xy, xz], [xy, yy, yz], [xz, yz, zz]])
-            out[k, s] = np.linalg.det(deformation) * stress @ np.linalg.inv(deformation).T
-    return out
+def _stresses(calculator: Any, atoms: Atoms, size: float) -> tuple[Array, Array, Array]:
+    """∂W/∂F = J σ F⁻ᵀ, eV/Å³: unstrained (3, 3), six strains ± (6, 2, 3, 3), their sums (15, 2, 3, 3)."""
+
+    def under(*components: int) -> list[Array]:
+        return [
+            _stress(calculator, atoms, sum(strain_matrix(k, sign * size) for k in components))
+            for sign in (1.0, -1.0)
+        ]
+
+    return (
+        _stress(calculator, atoms, np.zeros((3, 3))),
+        np.array([under(k) for k in range(6)]),
+        np.array([under(*pair) for pair in STRAIN_PAIRS]),
+    )
+
+
+def _stress(calculator: Any, atoms: Atoms, strain: Any) -> Array:
+    deformation = np.eye(3) + strain
+    xx, yy, zz, yz, xz, xy = calculator.get_property("stress", deformed_cell(atoms, deformation))
+    stress = np.array([[xx, xy, xz], [xy, yy, yz], [xz, yz, zz]])
+    return np.linalg.det(deformation) * stress @ np.linalg.inv(deformation).T

@@ -7,20 +7,14 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from lacemaker.datasets.dimers import PairReference, bundled_curve
+from lacemaker.datasets.dimers import PairReference
 
 if TYPE_CHECKING:
     from lacemaker.structures import Frame
 
-__all__ = ["bundled_references", "calculator_references", "dimers_in", "interacting_pairs"]
+__all__ = ["calculator_references", "dimers_in", "interacting_pairs"]
 
 REACH = 12.0  # Å: periodic images of a dimer nearer than this make it a crystal
-
-
-def bundled_references(pairs: Iterable[tuple[str, str]]) -> dict[tuple[str, str], PairReference]:
-    """The bundled DFT curves of some pairs, those that exist."""
-    found = {pair: bundled_curve(*pair) for pair in pairs}
-    return {pair: curve for pair, curve in found.items() if curve is not None}
 
 
 def calculator_references(

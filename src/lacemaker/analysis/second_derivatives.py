@@ -6,6 +6,7 @@ central differences of the forces serve.
 
 from __future__ import annotations
 
+from itertools import combinations
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -17,9 +18,19 @@ if TYPE_CHECKING:
     from ase import Atoms
     from scipy.sparse import csr_array
 
-__all__ = ["deformed_cell", "displaced_force_constants", "hessian", "strain_derivatives", "strain_matrix"]
+__all__ = [
+    "STRAIN_PAIRS",
+    "deformed_cell",
+    "displaced_force_constants",
+    "hessian",
+    "second_strain_derivatives",
+    "strain_derivatives",
+    "strain_matrix",
+]
 
 Array = NDArray[np.float64]
+STRAIN_PAIRS = tuple(combinations(range(6), 2))
+"""The 15 pairs of different Voigt components, whose mixed strains second derivatives need."""
 
 
 def hessian(calculator: Any, atoms: Atoms, *, step: float | None = None) -> csr_array:
@@ -92,6 +103,30 @@ def deformed_cell(atoms: Atoms, deformation: Array) -> Atoms:
     deformed = atoms.copy()
     deformed.set_cell(atoms.cell[:] @ deformation, scale_atoms=True)
     return deformed
+
+
+def second_strain_derivatives(zero: Array, single: Array, mixed: Array, size: float) -> Array:
+    """All 21 second derivatives of something by Voigt strain, from central differences.
+
+    Parameters
+    ----------
+    zero : (...) array
+        Without strain.
+    single : (6, 2, ...) array
+        Under each component, +size and -size.
+    mixed : (15, 2, ...) array
+        Under both components of each of ``STRAIN_PAIRS``, +size and -size.
+    size : float
+
+    Returns
+    -------
+    (21, ...) array
+        The six ∂²/∂ε_k², then the 15 ∂²/∂ε_k∂ε_l. Errors are of second order in `size`.
+    """
+    even = single.sum(axis=1) - 2.0 * zero
+    first, other = np.array(STRAIN_PAIRS).T
+    cross = 0.5 * (mixed.sum(axis=1) - 2.0 * zero - even[first] - even[other])
+    return np.concatenate([even, cross]) / size**2
 
 
 def strain_derivatives(calculator: Any, atoms: Atoms, *, step: float = 1e-3) -> tuple[Array, Array]:

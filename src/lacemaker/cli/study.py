@@ -118,18 +118,22 @@ def model(
     from lacemaker.report.generalisation_page import generalisation_page
     from lacemaker.studies.config import study_config
     from lacemaker.studies.generalisation import generalisation_report
+    from lacemaker.studies.quiet import quiet
     from lacemaker.studies.references import make_reference
     from lacemaker.workflow.outputs import output_folder, versions, write_json, write_text
 
     settings = study_config(config)
     folder = output_folder(settings.output if output is None else output)
-    given = settings.reference
+    given, where = settings.reference, settings.crystal
+    fitted = Potential.load(potential)
+    reference = make_reference(given.kind, file=given.file, arguments=given.arguments)
+    with quiet():
+        crystal = reference.crystal(where.structure, where.element, where.lattice_constant)
     report = generalisation_report(
-        Potential.load(potential),
-        make_reference(given.kind, file=given.file, arguments=given.arguments),
-        settings.crystal.structure,
+        fitted,
+        reference,
+        crystal,
         settings.defects,
-        element=settings.crystal.element,
         sizes=settings.sizes[-2:],
         folder=folder / "work" / "equilibria",
         progress=progress_for(),

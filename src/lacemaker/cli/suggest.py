@@ -22,7 +22,11 @@ def suggest(
         int | None, typer.Option("--size", "-n", min=1, help="Cells along the edge of the defect cells.")
     ] = None,
     potential: Annotated[
-        Path | None, typer.Option(help="A .lace file that relaxes the structures; default: the reference.")
+        Path | None,
+        typer.Option(
+            help="A .lace file that relaxes the structures, and orders them if it carries a posterior; "
+            "default: the reference."
+        ),
     ] = None,
     output: Annotated[Path | None, typer.Option("--output", "-o", help="Folder for the results.")] = None,
     check: Annotated[

@@ -78,6 +78,11 @@ class DataConfig(Section):
         description="config_type of defect cells: config_type of their bulk cell, e.g. `{vacancy: bulk}`.",
     )
 
+    displaced_pairs: StringOrList = Field(
+        default=(),
+        description="config_types of ± pairs with one atom displaced, fitted as force constants.",
+    )
+
     def read_options(self) -> dict[str, Any]:
         """Keyword arguments of :func:`lacemaker.read`."""
         keys = {f"{name}_key": value for name, value in self.keys.model_dump().items()}

@@ -13,7 +13,7 @@ import numpy as np
 
 from lacemaker.errors import DataError
 
-__all__ = ["PairReference", "bundled_curve", "bundled_pairs", "read_curve"]
+__all__ = ["PairReference", "bundled_curve", "bundled_curves", "bundled_pairs", "read_curve"]
 
 
 @dataclass(frozen=True, eq=False)
@@ -97,15 +97,23 @@ def read_curve(path: str | Path) -> PairReference:
 def bundled_pairs() -> list[tuple[str, str]]:
     """Pairs of elements with a bundled curve."""
     names = (p.name for p in files(__package__).iterdir())
-    found = [name[6:-5].split("-") for name in names if name.startswith("dimer_") and name.endswith(".json")]
-    return sorted(_pair(sorted(pair)) for pair in found)
+    found = [name[6:].split(".")[0] for name in names if name.startswith("dimer_") and name.endswith(".json")]
+    return sorted({_pair(sorted(pair.split("-"))) for pair in found})
 
 
 def bundled_curve(a: str, b: str) -> PairReference | None:
-    """The bundled DFT curve of a pair of elements, or None where there is none."""
+    """The bundled DFT curve of a pair of elements, or None where there is none; the first of several."""
+    return next(iter(bundled_curves(a, b)), None)
+
+
+def bundled_curves(a: str, b: str) -> list[PairReference]:
+    """Every bundled DFT curve of a pair of elements: ``dimer_A-B.json``, then ``dimer_A-B.<code>.json``."""
     first, second = sorted((a, b))
-    path = Path(str(files(__package__) / f"dimer_{first}-{second}.json"))
-    return read_curve(path) if path.is_file() else None
+    start = f"dimer_{first}-{second}."
+    names = sorted(p.name for p in files(__package__).iterdir() if p.name.startswith(start))
+    found = [name for name in names if name.endswith(".json")]
+    found.sort(key=lambda name: name != f"{start}json")
+    return [read_curve(Path(str(files(__package__) / name))) for name in found]
 
 
 def _pair(symbols: Sequence[str]) -> tuple[str, str]:

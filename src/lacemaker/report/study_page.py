@@ -55,7 +55,8 @@ def study_page(
         Page(
             title=f"Study of defects: {names}",
             lead=f"Reference {result.reference}, {result.crystal.structure}, lattice constant "
-            f"{result.crystal.lattice_constant:.5f} Å; {len(result.cases)} fits from one triangular system.",
+            f"{result.crystal.lattice_constant:.5f} Å; {len(result.cases)} fits from one triangular system"
+            + (", tried at the model's lattice." if result.config.test.lattice == "model" else "."),
             version=lacemaker.__version__,
             cards=_cards(rows),
             sections=sections,

@@ -4,6 +4,7 @@ Everything here is in eV and Å; the virial is -volume * stress with ASE's sign 
 """
 
 from lacemaker.structures.checks import CheckReport, check_frames
+from lacemaker.structures.displaced_pairs import force_constants_from_pairs
 from lacemaker.structures.findings import Finding
 from lacemaker.structures.force_constants import ForceConstants
 from lacemaker.structures.formation import with_formation_energies, with_total_energies
@@ -38,6 +39,7 @@ __all__ = [
     "WeightTable",
     "check_frames",
     "fold_numbers",
+    "force_constants_from_pairs",
     "k_folds",
     "leave_one_group_out",
     "neighbour_list",

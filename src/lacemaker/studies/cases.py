@@ -176,8 +176,12 @@ def _measure(laboratory: Laboratory, case: Case, fit: Any) -> dict[str, Any]:
     lattice = lattice_errors(
         potential, calculator, laboratory.lattice, crystal, config.bulk.strain
     )
+    scale: float | None = 1.0
+    if config.test.lattice == "model":
+        found = 1.0 + lattice["lattice_constant_A"] / crystal.lattice_constant
+        scale = found if lattice["lattice_found"] else None
     defects = {
-        name: defect_errors(calculator, _equilibrium(path), crystal, config.test, radius, exact)
+        name: defect_errors(calculator, _equilibrium(path), crystal, config.test, radius, exact, scale)
         for name, path, exact in laboratory.equilibria
     }
     return {"lattice": lattice, "defects": defects}

@@ -81,6 +81,10 @@ class TestConfig(Section):
         description="Nearest-neighbour distances: a clamped ball takes the place of the test cell.",
     )
     buffer: Positive = Field(default=10.0, description="Å of clamped atoms around the ball; two cutoffs.")
+    lattice: Literal["reference", "model"] = Field(
+        default="reference",
+        description="Whose lattice constant the cells have: model shows what its own pressure does.",
+    )
     tolerance: Positive = Field(default=1e-5, description="Largest force of a relaxed model, eV/Å.")
     max_calls: Count = Field(default=150, description="Force calls after which a model is not converged.")
 

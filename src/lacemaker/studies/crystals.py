@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -9,13 +10,20 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from lacemaker.analysis.elasticity import equilibrium_scale
-from lacemaker.analysis.second_derivatives import deformed_cell, strain_matrix
+from lacemaker.analysis.second_derivatives import STRAIN_PAIRS, deformed_cell, strain_matrix
 from lacemaker.errors import ConfigError
 
 if TYPE_CHECKING:
     from ase import Atoms
 
-__all__ = ["Crystal", "displaced_pairs", "irreducible_displacements", "make_crystal", "strained_cells"]
+__all__ = [
+    "Crystal",
+    "displaced_pairs",
+    "irreducible_displacements",
+    "make_crystal",
+    "mixed_strained_cells",
+    "strained_cells",
+]
 
 
 @dataclass(frozen=True, eq=False)
@@ -96,10 +104,24 @@ def _cell(structure: str, element: str | None, lattice: float | None) -> Atoms:
 
 def strained_cells(cell: Atoms, strain: float) -> list[Atoms]:
     """The cell, and the cell under six strains of both signs; atoms follow the strain (13 structures)."""
-    cells = [cell.copy()]
-    for component in range(6):
+    single = [(component,) for component in range(6)]
+    return [cell.copy(), *_strained(cell, single, strain)]
+
+
+def mixed_strained_cells(cell: Atoms, strain: float) -> list[Atoms]:
+    """The cell under two strains at once, of both signs: 15 pairs of components (30 structures).
+
+    Models are tested on them, not trained: with :func:`strained_cells` they give all second derivatives.
+    """
+    return _strained(cell, STRAIN_PAIRS, strain)
+
+
+def _strained(cell: Atoms, combinations: Sequence[tuple[int, ...]], strain: float) -> list[Atoms]:
+    cells = []
+    for components in combinations:
         for sign in (1.0, -1.0):
-            cells.append(deformed_cell(cell, np.eye(3) + strain_matrix(component, sign * strain)))
+            deformation = np.eye(3) + sum(strain_matrix(k, sign * strain) for k in components)
+            cells.append(deformed_cell(cell, deformation))
     return cells
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import os
 import tempfile
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -65,6 +65,17 @@ class Equilibrium:
     def solve(self) -> Solve:
         """Inverse of the (slightly shifted) Hessian, factorised once."""
         return positive_solver(self.hessian)[0]
+
+    def scaled(self, scale: float) -> Equilibrium:
+        """Cell and atoms `scale` times as large; energies, Hessian and its factors stay those of ū."""
+        atoms, perfect = self.atoms.copy(), self.perfect
+        atoms.set_cell(atoms.cell * scale, scale_atoms=True)
+        if perfect is not None:
+            perfect = perfect.copy()
+            perfect.positions *= scale
+        larger = replace(self, atoms=atoms, perfect=perfect, distances=scale * self.distances)
+        larger.__dict__["solve"] = self.solve
+        return larger
 
     def bulk_energy(self, calculator: Any, per_atom: float) -> float:
         """What the atoms would have in the perfect crystal, eV; `per_atom` is the crystal's of `calculator`.

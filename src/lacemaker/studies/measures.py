@@ -9,10 +9,11 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from lacemaker.analysis.elasticity import equilibrium_scale
+from lacemaker.analysis.second_derivatives import second_strain_derivatives
 from lacemaker.errors import EvaluationError
 from lacemaker.studies.crystals import Crystal
 from lacemaker.studies.estimator import estimate
-from lacemaker.studies.observations import FORCE_CONSTANTS, STRAINED
+from lacemaker.studies.observations import FORCE_CONSTANTS, MIXED_STRAINS, STRAINED
 from lacemaker.studies.relaxation import relax
 
 if TYPE_CHECKING:
@@ -35,14 +36,16 @@ def lattice_errors(
     whether there is one).
     """
     constants = [frame for frame in frames if frame.config_type == FORCE_CONSTANTS]
-    strained = [frame for frame in frames if frame.config_type == STRAINED]
+    strained, mixed = (
+        [frame for frame in frames if frame.config_type == kind] for kind in (STRAINED, MIXED_STRAINS)
+    )
     try:
         scale, found = equilibrium_scale(calculator, crystal.cell, bound=BOUND)
     except EvaluationError:
         scale, found = 1.0 + BOUND, False
     return {
         **force_constant_error(potential, constants),
-        **virial_errors(potential, strained, strain),
+        **virial_errors(potential, strained, mixed, strain),
         "lattice_constant_A": crystal.lattice_constant * (scale - 1.0),
         "lattice_found": found,
     }
@@ -86,24 +89,36 @@ def _distances(frame: Frame, atom: int) -> np.ndarray:
     return find_mic(frame.positions - frame.positions[atom], frame.cell, frame.pbc)[1]
 
 
-def virial_errors(potential: Any, strained: Sequence[Frame], strain: float) -> dict[str, float]:
+def virial_errors(
+    potential: Any, strained: Sequence[Frame], mixed: Sequence[Frame], strain: float
+) -> dict[str, float]:
     """Errors of the virial of unrelaxed strained cells, eV per atom.
 
-    ``virial_rms``: over all components and cells. ``virial_0``: residual stress of the lattice. ``virial_1``:
-    its first derivative by strain (Born elastic constants times volume per atom), relative. ``virial_2``: its
-    second derivative (third-order constants), relative. Central differences, the same for both.
+    ``virial_rms``: over all components of `strained`, the cells a fit may have seen; ``virial_max``: largest
+    component over these and `mixed`, two strains at once, which no fit sees. ``virial_0``: residual stress of
+    the lattice. ``virial_1``: its first derivative by strain (Born elastic constants times volume per atom),
+    relative. ``virial_2``: all its second derivatives (third-order constants), relative. Central differences,
+    the same for both.
     """
     n = len(strained[0].numbers)
-    exact = np.array([frame.virial for frame in strained]) / n
-    model = np.array([potential.predict(frame).virial for frame in strained]) / n
 
-    def derivatives(values: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-        plus, minus = values[1::2], values[2::2]
-        return values[0], (plus - minus) / (2 * strain), (plus - 2 * values[0] + minus) / strain**2
+    def per_atom(frames: Sequence[Frame]) -> tuple[np.ndarray, np.ndarray]:
+        of_model = np.array([potential.predict(frame).virial for frame in frames]) / n
+        return of_model, np.array([frame.virial for frame in frames]) / n
 
-    order = [(a, b) for a, b in zip(derivatives(model), derivatives(exact), strict=True)]
+    def derivatives(values: np.ndarray, sums: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        zero, single, both = values[0], values[1:].reshape(6, 2, 6), sums.reshape(-1, 2, 6)
+        first = (single[:, 0] - single[:, 1]) / (2 * strain)
+        return zero, first, second_strain_derivatives(zero, single, both, strain)
+
+    (model, exact), (model_mixed, exact_mixed) = per_atom(strained), per_atom(mixed)
+    order = [
+        (a, b) for a, b in zip(derivatives(model, model_mixed), derivatives(exact, exact_mixed), strict=True)
+    ]
+    largest = max(np.abs(model - exact).max(), np.abs(model_mixed - exact_mixed).max())
     return {
         "virial_rms_eV_per_atom": float(np.sqrt(np.mean((model - exact) ** 2))),
+        "virial_max_eV_per_atom": float(largest),
         "virial_0_eV_per_atom": float(np.abs(order[0][0] - order[0][1]).max()),
         "virial_1_relative": float(np.linalg.norm(order[1][0] - order[1][1]) / np.linalg.norm(order[1][1])),
         "virial_2_relative": float(np.linalg.norm(order[2][0] - order[2][1]) / np.linalg.norm(order[2][1])),
@@ -117,17 +132,26 @@ def defect_errors(
     test: TestConfig,
     radius: float,
     exact: float,
+    scale: float | None = 1.0,
 ) -> dict[str, Any]:
     """The estimate at ū, then what a relaxation with the model finds, starting there.
 
-    `exact` is the reference's formation energy, eV.
+    `exact` is the reference's formation energy, eV. `scale` is the lattice constant of the test over that of
+    the reference: other than 1 the model starts at, and is compared with, ū scaled; None: the model has no
+    lattice constant, hence no result.
 
     ``geometry_A`` and ``geometry_max_A`` are ‖D(ũ-ū)‖ over nearest neighbours (2-norm, largest); energies are
     formation energies at fixed cell, of the relaxed and of the reference geometry. ``outcome`` is converged,
     elsewhere (an equilibrium of another structure: some bond changed by more than 20 %) or not
     converged; the last two have no geometry error.
     """
+    if scale is None:
+        return {"outcome": "not converged", "converged": False, "message": "no lattice constant within 5 %",
+                "estimate": None}  # fmt: skip
     bulk = crystal.cell.copy()
+    if scale != 1.0:
+        bulk.set_cell(bulk.cell * scale, scale_atoms=True)
+        equilibrium = equilibrium.scaled(scale)
     bulk.calc = calculator
     try:
         per_atom = float(bulk.get_potential_energy()) / len(bulk)

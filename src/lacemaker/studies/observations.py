@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from typing import Any, NamedTuple
 
-__all__ = ["FORCE_CONSTANTS", "STRAINED", "Observations", "core_name"]
+__all__ = ["FORCE_CONSTANTS", "MIXED_STRAINS", "STRAINED", "Observations", "core_name"]
 
 STRAINED = "strained"
+MIXED_STRAINS = "strained-mixed"  # for tests only
 FORCE_CONSTANTS = "force_constants"
 
 

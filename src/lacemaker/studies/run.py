@@ -15,7 +15,7 @@ from lacemaker.studies.config import StudyConfig, study_config
 from lacemaker.studies.crystals import Crystal
 from lacemaker.studies.defects import DefectCell, defect_cell
 from lacemaker.studies.equilibria import Equilibrium, load_equilibrium, relax_reference, structure_key
-from lacemaker.studies.observations import core_name
+from lacemaker.studies.observations import MIXED_STRAINS, core_name
 from lacemaker.studies.quiet import quiet
 from lacemaker.studies.references import Reference, make_reference
 from lacemaker.studies.training import core_samples, label, lattice_samples, with_force_constants
@@ -114,7 +114,7 @@ def prepare(config: StudyConfig, timer: Any) -> tuple[Laboratory, Reference, dic
         frames = label(structures + lattice, reference, work / "labels", advance)
     frames = with_force_constants(frames, crystal.supercell(config.bulk.size), config.bulk.displacement)
     basis, columns = _bases(config, frames)
-    _assemble(basis, frames, work, timer)
+    _assemble(basis, [f for f in frames if f.config_type != MIXED_STRAINS], work, timer)
     with quiet():
         defects = {
             name: _describe(load_equilibrium(files[name, None]), reference, crystal)

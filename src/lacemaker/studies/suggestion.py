@@ -10,7 +10,7 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -27,6 +27,7 @@ from lacemaker.studies.equilibria import load_equilibrium, relax_reference
 from lacemaker.studies.observations import FORCE_CONSTANTS, STRAINED, core_name
 from lacemaker.studies.quiet import quiet
 from lacemaker.studies.references import Reference, make_reference
+from lacemaker.studies.scoring import Uncertainty, posterior_of_calculator, uncertainty
 from lacemaker.studies.training import core_samples
 from lacemaker.studies.verdict import dominant, terms_of
 from lacemaker.workflow.outputs import output_folder, write_text
@@ -34,6 +35,8 @@ from lacemaker.workflow.progress import Progress, SilentProgress
 
 if TYPE_CHECKING:
     from ase import Atoms
+
+    from lacemaker.potential import Potential
 
 __all__ = ["Proposal", "Suggestions", "balanced_weights", "compare", "suggest", "write_suggestions"]
 
@@ -50,12 +53,25 @@ class Proposal:
     structures : list of ase.Atoms
     labels : str
         What the calculation must give.
+    quantity : str
+        A key of :data:`lacemaker.studies.scoring.WANTED`.
+    uncertainty : Uncertainty or None
+        Posterior standard deviation of these labels, where the starting potential tells it.
     """
 
     config_type: str
     purpose: str
     structures: list[Atoms]
     labels: str
+    quantity: str
+    uncertainty: Uncertainty | None = None
+
+    def scored(self, potential: Potential) -> Proposal:
+        """With posterior standard deviations, the most uncertain structures first (± pairs stay together)."""
+        found = uncertainty(potential, self.quantity, self.structures)
+        order = np.argsort(-found.each, kind="stable")
+        structures = [self.structures[k] for k in order]
+        return replace(self, structures=structures, uncertainty=found._replace(each=found.each[order]))
 
 
 @dataclass(frozen=True, eq=False)
@@ -80,6 +96,8 @@ class Suggestions:
                 f"{rank}. {proposal.config_type}: {len(proposal.structures)} structures of {atoms} atoms, "
                 f"for {proposal.labels}: {proposal.purpose}"
             )
+            if proposal.uncertainty is not None:
+                lines.append(f"   posterior standard deviation {proposal.uncertainty}")
         return "\n".join(lines)
 
 
@@ -87,7 +105,8 @@ def balanced_weights(config: StudyConfig, size: int) -> dict[str, dict[str, floa
     """Weights by config type for training cells of `size`³ cells, virials and force constants ∝ L^(-3/2).
 
     A ± pair of force rows of weight w equals a row of force constants (their difference over 2h) of weight
-    √2 h w and a row of the mean force; hence w = w_FC/(√2 h), with which any fit of forces serves.
+    √2 h w and a row of the mean force; hence w = w_FC/(√2 h), with which any fit of forces serves. With
+    ``data: {displaced_pairs: force_constants}`` they are force constants, and the weight of these counts.
     """
     base = config.weights.model_copy(update={"balance": True}).balanced(size)
     return {
@@ -96,6 +115,7 @@ def balanced_weights(config: StudyConfig, size: int) -> dict[str, dict[str, floa
         FORCE_CONSTANTS: {
             "energy": 0.0,
             "forces": base.force_constants / (math.sqrt(2.0) * config.bulk.displacement),
+            "force_constants": base.force_constants,
         },
     }
 
@@ -123,7 +143,8 @@ def suggest(
     Notes
     -----
     If the configuration's output folder holds a finished study (study.json), the term that dominates its best
-    fit comes first and gets twice the structures.
+    fit comes first and gets twice the structures. If `start` carries posterior samples, proposals and
+    structures are ordered by the posterior standard deviation of their labels over the accuracy wanted.
 
     Raises
     ------
@@ -151,6 +172,12 @@ def suggest(
             )
             relaxed.append(load_equilibrium(path).atoms)
     proposals = _proposals(config, crystal, n, relaxed, focus)
+    potential = posterior_of_calculator(start)
+    if potential is not None:
+        with show.stage("posterior standard deviations"):
+            proposals = [proposal.scored(potential) for proposal in proposals]
+        proposals.sort(key=lambda proposal: -proposal.uncertainty.score)  # type: ignore[union-attr]
+        reason += " By the potential's posterior, the least certain of the accuracy wanted comes first."
     return Suggestions(proposals, balanced_weights(config, n), reason)
 
 
@@ -163,6 +190,7 @@ def _proposals(
         "the core term ε^F and, through total energies, the formation energy",
         core_samples(crystal.supercell(n), relaxed, samples, config.rattle, config.seed),
         "energy and forces",
+        "forces",
     )
     strains = [config.bulk.strain * k for k in ((1, 2) if focus == "residual stress" else (1,))]
     strained = Proposal(
@@ -170,6 +198,7 @@ def _proposals(
         "ε^V: lattice constant, elastic constants, residual stress",
         [atoms for strain in strains for atoms in strained_cells(crystal.cell, strain)],
         "stress and forces (converge the stress; no relaxation)",
+        "virial",
     )
     bulk = config.bulk.size + (1 if focus == "far field" else 0)
     displaced = Proposal(
@@ -177,6 +206,7 @@ def _proposals(
         "ε^FC: the far field and phonons",
         _displaced(crystal.supercell(bulk), config.bulk.displacement),
         "forces of the ± pairs (converge them tightly)",
+        "force constants",
     )
     order = {"core": [core, strained, displaced], "far field": [displaced, strained, core]}
     return order.get(focus, [strained, core, displaced])
@@ -222,8 +252,10 @@ def write_suggestions(suggestions: Suggestions, folder: str | Path) -> tuple[Pat
     home = output_folder(folder)
     structures = []
     for proposal in suggestions.proposals:
-        for atoms in proposal.structures:
+        for k, atoms in enumerate(proposal.structures):
             copy = atoms.copy()
+            if proposal.uncertainty is not None:
+                copy.info["posterior_std"] = float(proposal.uncertainty.each[k])
             copy.info["config_type"] = proposal.config_type
             copy.info["wanted"] = proposal.labels.split(" (")[0].replace(" ", "_")
             structures.append(copy)
@@ -231,7 +263,10 @@ def write_suggestions(suggestions: Suggestions, folder: str | Path) -> tuple[Pat
     temporary = home / ".suggested.xyz"
     write(temporary, structures, format="extxyz")
     temporary.replace(path)
-    header = "Weights for lace fit, balanced by the error bounds: virials and force constants ∝ L^(-3/2)."
+    header = (
+        "Weights for lace fit, balanced by the error bounds: virials and force constants ∝ L^(-3/2).\n"
+        "With `data: {displaced_pairs: force_constants}` the ± pairs are fitted as force constants."
+    )
     write_text(home / "weights.yaml", dump_yaml({"weights": suggestions.weights}, header))
     return path, home / "weights.yaml"
 

@@ -20,10 +20,11 @@ from lacemaker.studies.crystals import (
     Crystal,
     displaced_pairs,
     irreducible_displacements,
+    mixed_strained_cells,
     strained_cells,
 )
 from lacemaker.studies.equilibria import structure_key
-from lacemaker.studies.observations import FORCE_CONSTANTS, STRAINED
+from lacemaker.studies.observations import FORCE_CONSTANTS, MIXED_STRAINS, STRAINED
 
 if TYPE_CHECKING:
     from ase import Atoms
@@ -56,7 +57,9 @@ def core_samples(
 
 def lattice_samples(crystal: Crystal, config: StudyConfig) -> list[tuple[str, Atoms]]:
     """Strained cells, and the ± pairs of displacements one after the other, with their config types."""
-    strained = [(STRAINED, atoms) for atoms in strained_cells(crystal.cell, config.bulk.strain)]
+    strain = config.bulk.strain
+    strained = [(STRAINED, atoms) for atoms in strained_cells(crystal.cell, strain)]
+    strained += [(MIXED_STRAINS, atoms) for atoms in mixed_strained_cells(crystal.cell, strain)]
     pairs = displaced_pairs(crystal.supercell(config.bulk.size), config.bulk.displacement)
     return strained + [(FORCE_CONSTANTS, atoms) for pair in pairs for atoms in pair]
 
@@ -92,7 +95,7 @@ def label(
     frames = []
     for done, (config_type, atoms) in enumerate(structures):
         advance(done, len(structures))
-        wants_virial = config_type == STRAINED
+        wants_virial = config_type in (STRAINED, MIXED_STRAINS)
         path = folder / f"{structure_key(atoms, reference.identity, wants_virial)}.npz"
         if not path.exists():
             _compute(atoms, reference, path, wants_virial)

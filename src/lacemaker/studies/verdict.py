@@ -62,6 +62,7 @@ def judge_study(result: StudyResult) -> list[Judgement]:
     last = [row for row in rows if row["size"] == top and row["knob"] == "size"]
     for row in last:
         found.append(_of_row(row, result))
+    found += _energies_alone(rows)
     found += _failures(last)
     found += _knobs(result, rows)
     found += _estimator(rows)
@@ -76,6 +77,9 @@ def _name(row: Mapping[str, Any]) -> str:
 def _of_row(row: Mapping[str, Any], result: StudyResult) -> Judgement:
     crystal = result.crystal
     terms = terms_of(row, crystal.nearest_neighbour, crystal.lattice_constant)
+    if terms is None and not row["lattice_found"]:
+        return Judgement("bad", f"{_name(row)}: the model has no lattice constant within 5 % of the "
+                         f"reference's. Next: {ADVICE['residual stress']}.")  # fmt: skip
     if terms is None:
         return Judgement("bad", f"{_name(row)}: the model cannot be evaluated at the reference equilibrium.")
     if row["converged"] and not row["prediction_stable"]:
@@ -117,6 +121,20 @@ def _traps(result: StudyResult) -> list[Judgement]:
         for name, facts in result.defects.items()
         if facts["force_free"]
     ]
+
+
+def _energies_alone(rows: Sequence[Mapping[str, Any]]) -> list[Judgement]:
+    """Fits of total energies only: how well they fit, and whether any of them holds the defect."""
+    alone = [row for row in rows if Observations.parse(row["observations"]) == (True, False, False, False)]
+    lost = [row for row in alone if not row["converged"]]
+    if not lost or any(row["energy_rmse_eV_per_atom"] is None for row in lost):
+        return []
+    best = 1000 * min(row["energy_rmse_eV_per_atom"] for row in lost)
+    which = "at no training size" if len(lost) == len(alone) else f"in {len(lost)} of {len(alone)} fits not"
+    return [
+        Judgement("bad", f"Energies alone, fitted to {best:.1g} meV/atom at best, hold the defect {which}: "
+                  "relaxations diverge or end in another structure. Add forces.")
+    ]  # fmt: skip
 
 
 def _failures(rows: Sequence[Mapping[str, Any]]) -> list[Judgement]:

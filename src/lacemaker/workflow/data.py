@@ -61,9 +61,11 @@ def load_sets(data: DataConfig, total_energies: Collection[str] = ()) -> Sets:
     DataError
         If a file cannot be read, a required label is absent, or a split leaves one part empty.
     """
-    from lacemaker.structures import read
+    from lacemaker.structures import force_constants_from_pairs, read
 
     frames = read(list(data.train), **data.read_options())
+    if data.displaced_pairs:  # before a split can part them
+        frames = force_constants_from_pairs(frames, data.displaced_pairs)
     if data.test:
         sets = Sets(frames, read(list(data.test), **{**data.read_options(), "require": ()}))
     else:

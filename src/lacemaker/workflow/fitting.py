@@ -284,9 +284,10 @@ class _Run:
         return graded
 
     def _export(self, potential: Potential) -> None:
-        from lacemaker.deploy.yace import export_yace
+        from lacemaker.deploy.yace import MAX_MEGABYTES, export_yace
 
-        exported = export_yace(potential, self.folder / YACE)
+        limit = 1.3 * MAX_MEGABYTES  # what the configuration was refused for is predicted to a quarter
+        exported = export_yace(potential, self.folder / YACE, max_megabytes=limit)
         self.summary["yace"] = {**exported.to_dict(), "path": YACE}
         self.progress.note(str(exported))
 

@@ -30,8 +30,8 @@ def quick_terms(
             return None
         found = []
         for rank in sorted(set(ranks.tolist())):
-            rows = np.flatnonzero(ranks == rank)
-            terms = _of_rank(rank, [entries[row] for row in rows.tolist()], counts[rows], n_density)
+            rows = np.flatnonzero(ranks == rank).tolist()
+            terms = _of_rank(rank, [entries[row] for row in rows], counts[rows], n_density)
             if not _possible(species, terms.factors, n_elements, bonds):
                 return None
             found.append(terms)
