@@ -43,7 +43,9 @@ def foreign(model: YaceModel) -> YaceModel:
 def main() -> None:
     print(header("Imported .yace potentials"))
     atoms, few = rattled_silicon(512), rattled_silicon(64)
-    print(f"{'model':32s} {'K':>5s} {'own':>8s} {'yace':>8s} {'NumPy':>9s} {'yace/own':>9s} {'NumPy/yace':>10s} {'max dF':>9s}   µs/atom")
+    print(
+        f"{'model':32s} {'K':>5s} {'own':>8s} {'yace':>8s} {'NumPy':>9s} {'yace/own':>9s} {'NumPy/yace':>10s} {'max dF':>9s}   µs/atom"
+    )
     for name in list(STANDARD_MODELS):
         potential = standard_model(name)
         model = to_yace(potential)[0]
@@ -51,7 +53,9 @@ def main() -> None:
         for label, each, compare in ((name, model, True), ("  per l, two densities", foreign(model), False)):
             fast = call(YaceEvaluator(each, backend="kernels", n_threads=1), atoms)
             slow = call(YaceEvaluator(each, backend="numpy"), few)
-            times = [1e6 * median_cpu(f, minimum=1.0) / len(a.numbers) for f, a in ((own, atoms), (fast, atoms))]
+            times = [
+                1e6 * median_cpu(f, minimum=1.0) / len(a.numbers) for f, a in ((own, atoms), (fast, atoms))
+            ]
             slowest = 1e6 * median_cpu(slow, repeats=3) / len(few.numbers)
             deviation = f"{np.abs(own()[1] - fast()[1]).max():9.1e}" if compare else f"{'':9s}"
             print(

@@ -49,7 +49,10 @@ def cross_validate(system: object, frames: Frames, folds: NDArray[np.int64], **o
         fit = lace.solve(system.without_fold(fold), **options)
         total = error_table(fit.potential(), frames.subset(folds == fold)).to_dict()["total"]
         rows.append(
-            [total[f"{name}"] for name in ("energy_mae_meV_per_atom", "forces_mae_eV_per_A", "virial_mae_meV_per_atom")]
+            [
+                total[f"{name}"]
+                for name in ("energy_mae_meV_per_atom", "forces_mae_eV_per_A", "virial_mae_meV_per_atom")
+            ]
         )
     energy, forces, virial = np.array(rows, dtype=float).T
     return Errors(energy, forces, virial)
@@ -86,7 +89,9 @@ def compare(element: str, model: str, n_folds: int) -> None:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("--elements", nargs="+", default=list(R0))
     parser.add_argument("--models", nargs="+", default=["319", "1041"])
     parser.add_argument("--folds", type=int, default=10)

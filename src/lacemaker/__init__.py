@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from lacemaker.potential import Potential
     from lacemaker.priors import AlgebraicPrior
     from lacemaker.regression import ASP, BLR, OMP, QR, assemble, solve
+    from lacemaker.regression import BodyOrder as BodyOrder  # found by name, not listed
     from lacemaker.structures import read
     from lacemaker.workflow import evaluate, fit, load
 

@@ -10,9 +10,8 @@ import numpy as np
 from ase.calculators.calculator import Calculator as AseCalculator
 from ase.calculators.calculator import PropertyNotImplementedError, all_changes
 
-from lacemaker.errors import EvaluationError
+from lacemaker.errors import EvaluationError, problem
 from lacemaker.potential import Evaluator, Potential, Prediction
-from lacemaker.potential.messages import problem
 from lacemaker.uncertainty.storage import has_committee, has_extrapolation_grade
 
 if TYPE_CHECKING:
@@ -154,16 +153,11 @@ class Calculator(AseCalculator):
         isa: str = "auto",
     ) -> None:
         super().__init__()
-        if not (np.isfinite(skin) and skin >= 0):
-            raise problem(
-                EvaluationError,
-                "the skin of the neighbour list is impossible",
-                f"skin={skin}",
-                "give 0 or more Å, such as 0.5",
-            )
         path = None if isinstance(potential, Potential) else os.fspath(potential)
         self.potential = potential if isinstance(potential, Potential) else Potential.load(potential)
-        self.parameters.update(potential=path, skin=float(skin), n_threads=n_threads, dtype=dtype, isa=isa)
+        self.parameters.update(
+            potential=path, skin=checked_skin(skin), n_threads=n_threads, dtype=dtype, isa=isa
+        )
         self._start()
 
     def _start(self) -> None:
@@ -328,3 +322,15 @@ def _results(prediction: Prediction) -> dict[str, Any]:
     if prediction.stress is not None:
         results["stress"] = prediction.stress
     return results
+
+
+def checked_skin(skin: float) -> float:
+    """The skin of a neighbour list, Å; EvaluationError if it is negative or no number."""
+    if not (np.isfinite(skin) and skin >= 0):
+        raise problem(
+            EvaluationError,
+            "the skin of the neighbour list is impossible",
+            f"skin={skin}",
+            "give 0 or more Å, such as 0.5",
+        )
+    return float(skin)

@@ -3,6 +3,8 @@
 Every message has three parts: what is wrong, what was found, what to do.
 """
 
+from typing import TypeVar
+
 __all__ = [
     "BasisError",
     "ConfigError",
@@ -12,6 +14,8 @@ __all__ = [
     "LacemakerError",
     "LacemakerWarning",
     "SolverError",
+    "problem",
+    "three_parts",
 ]
 
 
@@ -45,3 +49,16 @@ class EvaluationError(LacemakerError):
 
 class LacemakerWarning(UserWarning):
     """Something works but deserves attention."""
+
+
+Kind = TypeVar("Kind", bound=LacemakerError)
+
+
+def three_parts(wrong: str, found: object, do: str) -> str:
+    """The three parts of a message, one per line."""
+    return f"{wrong}\n  found: {found}\n  to do: {do}"
+
+
+def problem(kind: type[Kind], wrong: str, found: object, do: str) -> Kind:
+    """An error of the given kind whose text has the three parts."""
+    return kind(three_parts(wrong, found, do))

@@ -20,6 +20,7 @@ from numpy.typing import NDArray
 from lacemaker.analysis.errors import EV_PER_CUBIC_ANGSTROM_IN_GPA as GPA
 from lacemaker.analysis.second_derivatives import (
     STRAIN_PAIRS,
+    deformed_cell,
     hessian,
     second_strain_derivatives,
     strain_derivatives,
@@ -235,8 +236,6 @@ def _stresses(calculator: Any, atoms: Atoms, size: float) -> tuple[Array, Array,
 
 def _stress(calculator: Any, atoms: Atoms, strain: Any) -> Array:
     deformation = np.eye(3) + strain
-    deformed = atoms.copy()
-    deformed.set_cell(atoms.cell[:] @ deformation, scale_atoms=True)
-    xx, yy, zz, yz, xz, xy = calculator.get_property("stress", deformed)
+    xx, yy, zz, yz, xz, xy = calculator.get_property("stress", deformed_cell(atoms, deformation))
     stress = np.array([[xx, xy, xz], [xy, yy, yz], [xz, yz, zz]])
     return np.linalg.det(deformation) * stress @ np.linalg.inv(deformation).T

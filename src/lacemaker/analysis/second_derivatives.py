@@ -12,12 +12,15 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from lacemaker.basis.reference import VOIGT
+
 if TYPE_CHECKING:
     from ase import Atoms
     from scipy.sparse import csr_array
 
 __all__ = [
     "STRAIN_PAIRS",
+    "deformed_cell",
     "displaced_force_constants",
     "hessian",
     "second_strain_derivatives",
@@ -26,8 +29,6 @@ __all__ = [
 ]
 
 Array = NDArray[np.float64]
-VOIGT = ((0, 0), (1, 1), (2, 2), (1, 2), (0, 2), (0, 1))
-"""xx yy zz yz xz xy"""
 STRAIN_PAIRS = tuple(combinations(range(6), 2))
 """The 15 pairs of different Voigt components, whose mixed strains second derivatives need."""
 
@@ -97,6 +98,13 @@ def strain_matrix(component: int, size: float) -> Array:
     return strain
 
 
+def deformed_cell(atoms: Atoms, deformation: Array) -> Atoms:
+    """A copy whose cell rows a become a F, F (3, 3), and whose atoms follow."""
+    deformed = atoms.copy()
+    deformed.set_cell(atoms.cell[:] @ deformation, scale_atoms=True)
+    return deformed
+
+
 def second_strain_derivatives(zero: Array, single: Array, mixed: Array, size: float) -> Array:
     """All 21 second derivatives of something by Voigt strain, from central differences.
 
@@ -151,8 +159,7 @@ def strain_derivatives(calculator: Any, atoms: Atoms, *, step: float = 1e-3) -> 
 
 def _strained(calculator: Any, atoms: Atoms, strain: Array) -> tuple[Array, Array]:
     """Virial (6,) and forces of the strained atoms."""
-    deformed = atoms.copy()
-    deformed.set_cell(atoms.cell[:] @ (np.eye(3) + strain), scale_atoms=True)
+    deformed = deformed_cell(atoms, np.eye(3) + strain)
     forces = np.array(calculator.get_property("forces", deformed))
     stress = np.array(calculator.get_property("stress", deformed))
     return -deformed.get_volume() * stress, forces

@@ -6,10 +6,10 @@ from collections.abc import Callable, Mapping, Sequence
 
 from lacemaker.analysis.errors import TOTAL, ErrorTable, GroupErrors
 
-__all__ = ["align", "errors_markdown", "errors_text"]
+__all__ = ["ERROR_COLUMNS", "align", "errors_markdown", "errors_text", "number"]
 
 # heading, unit, key stem, decimals
-_COLUMNS: tuple[tuple[str, str, str, int], ...] = (
+ERROR_COLUMNS: tuple[tuple[str, str, str, int], ...] = (
     ("E", "meV/atom", "energy_{}_meV_per_atom", 2),
     ("F", "eV/Å", "forces_{}_eV_per_A", 4),
     ("V", "meV/atom", "virial_{}_meV_per_atom", 1),
@@ -34,7 +34,8 @@ def align(header: Sequence[str], rows: Sequence[Sequence[str]], *, left: int = 1
     return [line(table[0]), "─" * (sum(widths) + 2 * (len(widths) - 1)), *[line(row) for row in table[1:]]]
 
 
-def _number(value: float | None, decimals: int) -> str:
+def number(value: float | None, decimals: int) -> str:
+    """A cell of a table; a dash where there is nothing."""
     return "–" if value is None else f"{value:.{decimals}f}"
 
 
@@ -47,7 +48,7 @@ def _shown(tables: Mapping[str, ErrorTable], key: Callable[[str], str]) -> list[
     """Columns with at least one number in any table."""
     return [
         column
-        for column in _COLUMNS
+        for column in ERROR_COLUMNS
         if any(getattr(table.total, key(column[2])) is not None for table in tables.values())
     ]
 
@@ -56,7 +57,7 @@ def _cells(
     errors: GroupErrors | None, columns: Sequence[tuple[str, str, str, int]], measure: str
 ) -> list[str]:
     return [
-        "–" if errors is None else _number(getattr(errors, stem.format(measure)), decimals)
+        "–" if errors is None else number(getattr(errors, stem.format(measure)), decimals)
         for _, _, stem, decimals in columns
     ]
 

@@ -1,11 +1,11 @@
 """Three-part error messages of the basis room."""
 
-from lacemaker.errors import BasisError
+from lacemaker.errors import BasisError, problem
 
 
 def basis_error(wrong: str, found: object, todo: str) -> BasisError:
     """A `BasisError` that says what is wrong, what was found and what to do."""
-    return BasisError(f"{wrong}\n  found: {found}\n  to do: {todo}")
+    return problem(BasisError, wrong, found, todo)
 
 
 def check_integer(name: str, value: object, low: int, high: int) -> None:

@@ -1,7 +1,8 @@
 """Assembly of the verbs, and what happens when one of them fails.
 
 Exit codes: 0 all well; 2 something for the user to correct (message without traceback); 3 the potential was
-saved but a later table or report failed; 1 a bug; 130 and 143 interrupted by Ctrl-C or the queueing system.
+saved but a later table or report failed; 4 `lace validate` found it unsound; 1 a bug; 130 and 143
+interrupted by Ctrl-C or the queueing system.
 """
 
 from __future__ import annotations
@@ -49,26 +50,19 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 
-for verb in (
-    demo.demo,
-    init.init,
-    check.check,
-    fit.fit,
-    path.path,
-    train.train,
-    evaluate.evaluate,
-    info.info,
-    export.export,
-    drive.drive,
-    report.report,
-    bodies.bodies,
-    bench.bench,
-    validate.validate,
-    suggest.suggest,
-):
-    app.command()(verb)
-app.add_typer(lammps.lammps)
-app.add_typer(study.study)
+_VERBS: dict[str, tuple[Callable[..., Any] | typer.Typer, ...]] = {
+    "Begin": (demo.demo, init.init, check.check),
+    "Fit": (fit.fit, path.path, train.train),
+    "Judge": (evaluate.evaluate, info.info, report.report, bodies.bodies, validate.validate),
+    "Crystal defects": (study.study, suggest.suggest),
+    "Run": (lammps.lammps, export.export, drive.drive, bench.bench),
+}
+for panel, verbs in _VERBS.items():
+    for verb in verbs:
+        if isinstance(verb, typer.Typer):
+            app.add_typer(verb, rich_help_panel=panel)
+        else:
+            app.command(rich_help_panel=panel)(verb)
 
 
 def _show_version(asked: bool) -> None:

@@ -28,7 +28,10 @@ def bench(
     rows: Annotated[bool, typer.Option("--rows/--no-rows", help="Time the design rows too.")] = True,
     json: Annotated[Path | None, typer.Option("--json", help="Write the figures here too.")] = None,
 ) -> None:
-    """Time the evaluator (µs per atom) and the design rows (s per 1000 atoms), without neighbour lists."""
+    """Time the evaluator and the design rows on this machine.
+
+    µs per atom and s per 1000 atoms, without neighbour lists.
+    """
     from lacemaker.analysis.speed import STANDARD_MODELS, sizes_from, standard_model
     from lacemaker.cli.progress import progress_for
     from lacemaker.workflow import load

@@ -32,7 +32,9 @@ def bodies(
     output: Annotated[Path | None, typer.Option("--output", "-o", help="HTML file to write.")] = None,
     json: Annotated[Path | None, typer.Option("--json", help="Write all figures here too.")] = None,
 ) -> None:
-    """Body orders: pair, triple and quadruple interactions, their support by data, refits per body order.
+    """Show pair, triple and quadruple interactions, and what data know.
+
+    With the support by data and refits per body order where the folder of a fit is given.
 
     lace bodies out/                                     everything, from the folder of a fit
     lace bodies si.lace --reference other.lace           curves of a potential file alone
@@ -77,10 +79,10 @@ def bodies(
 
 def _model(source: str) -> tuple[Any, tuple[str, ...]]:
     """The potential or calculator of a name, and its elements as far as known."""
-    from lacemaker.cli.calculators import imported_calculator, names_a_callable
     from lacemaker.networks.file import is_network
     from lacemaker.potential import Potential
     from lacemaker.workflow import load
+    from lacemaker.workflow.calculators import imported_calculator, names_a_callable
 
     if names_a_callable(source):
         return imported_calculator(source), ()

@@ -26,7 +26,10 @@ def check(
         ),
     ] = None,
 ) -> None:
-    """Show the labels found per quantity and config_type, reference energies, and anything suspicious."""
+    """Show what a data set holds and what looks suspicious in it.
+
+    Labels per quantity and config_type, reference energies, units, signs, outliers, duplicates.
+    """
     if independence is not None:
         _check_independence(independence, data or [], json)
         return

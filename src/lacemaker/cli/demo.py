@@ -17,7 +17,10 @@ def demo(
     md_steps: Annotated[int, typer.Option("--md-steps", min=0, help="Steps of the closing MD run.")] = 300,
     threads: Annotated[int | None, typer.Option("--threads", "-t", min=1, help="Threads to use.")] = None,
 ) -> None:
-    """Fit two silicon potentials to the bundled DFT set, show errors, write a report, run a short MD."""
+    """Fit two silicon potentials to the bundled DFT set.
+
+    Shows errors, writes a report and runs a short molecular dynamics.
+    """
     from lacemaker.analysis import errors_text
     from lacemaker.cli.progress import progress_for
     from lacemaker.workflow.demo import demo as run_demo

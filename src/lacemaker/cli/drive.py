@@ -21,7 +21,10 @@ def drive(
     wait: Annotated[float, typer.Option(min=0.0, help="Seconds to wait for the server to start.")] = 10.0,
     threads: Annotated[int | None, typer.Option("--threads", "-t", min=1, help="Threads to use.")] = None,
 ) -> None:
-    """Drive i-PI or ASE: answer a server with energies, forces and virials until it ends."""
+    """Answer i-PI or an ASE server with energies, forces and virials.
+
+    Runs until the server ends.
+    """
     import time
 
     from lacemaker.deploy.driver import calculator_of, drive, read_structure

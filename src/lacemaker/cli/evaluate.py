@@ -25,7 +25,10 @@ def evaluate(
     prefix: Annotated[str | None, typer.Option(help="Prefix of the label keys, such as dft_.")] = None,
     threads: Annotated[int | None, typer.Option("--threads", "-t", min=1, help="Threads to use.")] = None,
 ) -> None:
-    """Compare a potential with reference data: MAE and RMSE by config_type."""
+    """Compare a potential with reference data: errors by group.
+
+    MAE and RMSE by config_type.
+    """
     from lacemaker.analysis import error_table, predict
     from lacemaker.potential import default_threads
     from lacemaker.structures import read

@@ -23,7 +23,10 @@ def export(
     ] = 1e-11,
     max_megabytes: Annotated[float, typer.Option(min=0.0, help="Refuse to write a larger file.")] = 100.0,
 ) -> None:
-    """Write a potential for `pair_style pace` and show how well the file agrees with it."""
+    """Write a potential as .yace for LAMMPS' `pair_style pace`.
+
+    Shows how well the file agrees with the potential.
+    """
     from lacemaker.deploy.yace import export_yace
     from lacemaker.errors import ConfigError
     from lacemaker.potential import Potential

@@ -20,9 +20,10 @@ def fit(
     threads: Annotated[int | None, typer.Option("--threads", "-t", min=1, help="Threads to use.")] = None,
     no_report: Annotated[bool, typer.Option("--no-report", help="Skip report.html.")] = False,
 ) -> None:
-    """Fit a potential; writes potential.lace, summary.json, report.html and the effective configuration.
+    """Fit a potential; writes its file, a summary and a report.
 
-    A killed fit continues where it stopped when the same command runs again.
+    Writes potential.lace, summary.json, report.html and the effective configuration. A killed fit continues
+    where it stopped when the same command runs again.
     """
     from lacemaker.cli.progress import progress_for
     from lacemaker.config import load_config

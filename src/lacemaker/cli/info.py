@@ -17,7 +17,10 @@ def info(
         bool, typer.Option("--json", help="Print the metadata and basis as JSON instead.")
     ] = False,
 ) -> None:
-    """Describe a potential: elements, cutoff, functions, errors, provenance, speed."""
+    """Describe a potential: elements, functions, errors, speed.
+
+    Cutoff and provenance too.
+    """
     from lacemaker.workflow import load
 
     model = load(potential)

@@ -23,7 +23,10 @@ def init(
     ] = False,
     force: Annotated[bool, typer.Option("--force", help="Overwrite an existing file.")] = False,
 ) -> None:
-    """Write a commented configuration after at most three questions (none if the options answer them)."""
+    """Write a commented configuration after at most three questions.
+
+    None if the options answer them.
+    """
     if schema:
         from json import dumps
 

@@ -34,7 +34,9 @@ def path(
         bool, typer.Option("--interactive", help="Also write a page to slide along the path (needs plotly).")
     ] = False,
 ) -> None:
-    """Trace sparse models from small to large; writes models.path, path.html and the chosen potential.lace.
+    """Trace sparse models from small to large and choose one.
+
+    Writes models.path, path.html and the chosen potential.lace.
 
     lace path config.yaml --within 1.05         trace, measure, choose
     lace path out/models.path --size 300 -o si300.lace      another model of the same path, at once

@@ -15,7 +15,10 @@ def report(
     output: Annotated[Path | None, typer.Option("--output", "-o", help="HTML file to write.")] = None,
     threads: Annotated[int | None, typer.Option("--threads", "-t", min=1, help="Threads to use.")] = None,
 ) -> None:
-    """Write one self-contained HTML page: errors, parity, dimers, E(V), basis, coefficients, provenance."""
+    """Write the report of a fit as one self-contained HTML page.
+
+    Errors, parity, dimers, E(V), basis, coefficients, provenance.
+    """
     from lacemaker.potential import default_threads
     from lacemaker.structures import read
     from lacemaker.workflow import load

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 study = typer.Typer(
     name="study",
-    help="How errors of a fit carry over to crystal defects, against any reference calculator.",
+    help="Study how errors of a fit carry over to crystal defects.",
     no_args_is_help=True,
 )
 

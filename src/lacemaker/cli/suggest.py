@@ -33,9 +33,10 @@ def suggest(
         bool, typer.Option("--check", help="Try it in silico: errors before and after, with the reference.")
     ] = False,
 ) -> None:
-    """Propose strained, displaced and rattled cells for DFT; writes suggested.xyz and weights.yaml.
+    """Propose strained, displaced and rattled cells for DFT.
 
-    A finished `lace study defects` in the output folder decides what comes first.
+    Writes suggested.xyz and weights.yaml. A finished `lace study defects` in the output folder decides what
+    comes first.
     """
     from lacemaker.cli.progress import progress_for
     from lacemaker.studies.config import study_config

@@ -18,9 +18,10 @@ def train(
     restart: Annotated[bool, typer.Option("--restart", help="Begin anew instead of continuing.")] = False,
     no_report: Annotated[bool, typer.Option("--no-report", help="Skip report.html.")] = False,
 ) -> None:
-    """Train a HIP-NN, HIP-NN-TS or HIP-HOP-NN network; writes network.lace, summary.json and report.html.
+    """Train a HIP-NN, HIP-NN-TS or HIP-HOP-NN network.
 
-    A killed run continues from its last epoch when the same command runs again, with the same result.
+    Writes network.lace, summary.json and report.html. A killed run continues from its last
+    epoch when the same command runs again, with the same result.
     """
     from lacemaker.cli.progress import progress_for
     from lacemaker.networks.backend import require_torch

@@ -7,12 +7,10 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from lacemaker.cli.codes import OK
+from lacemaker.cli.codes import OK, UNSOUND
 
 if TYPE_CHECKING:
     from ase import Atoms
-
-FAILED = 4
 
 
 def validate(
@@ -46,9 +44,10 @@ def validate(
     random_cells: Annotated[int, typer.Option(min=0, help="Random cells relaxed by --minima.")] = 20,
     json: Annotated[Path | None, typer.Option("--json", help="Write the figures here too.")] = None,
 ) -> None:
-    """Run dynamics at several temperatures and seeds; exit code 4 if one fails (collapse, explosion).
+    """Run dynamics from cold to hot and look for spurious minima.
 
-    With --minima also look for places where the potential binds though nature does not.
+    Dynamics at several temperatures and seeds must neither collapse nor explode; with --minima also look for
+    places where the potential binds though nature does not. Exit code 4 if anything fails.
     """
     from lacemaker.analysis.stability import survive
     from lacemaker.cli.progress import progress_for
@@ -85,7 +84,7 @@ def validate(
         figures = {name: part.to_dict() for name, part in found.items()}
         write_json(json, {"versions": versions(), "potential": potential, **figures})
     sound = all(part.sane if name == "minima" else part.survived for name, part in found.items())
-    raise typer.Exit(OK if sound else FAILED)
+    raise typer.Exit(OK if sound else UNSOUND)
 
 
 def _look_for_minima(calculator: Any, cell: Atoms, n_cells: int) -> Any:
@@ -109,7 +108,7 @@ def _numbers(text: str) -> list[float]:
 
 def _calculator(name: str) -> tuple[Any, tuple[str, ...]]:
     """The calculator, and its elements as far as known."""
-    from lacemaker.cli.calculators import imported_calculator, names_a_callable
+    from lacemaker.workflow.calculators import imported_calculator, names_a_callable
 
     if names_a_callable(name):
         return imported_calculator(name), ()

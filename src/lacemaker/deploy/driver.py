@@ -15,8 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from lacemaker.errors import ConfigError, DataError, EvaluationError
-from lacemaker.potential.messages import problem
+from lacemaker.errors import ConfigError, DataError, EvaluationError, problem
 
 if TYPE_CHECKING:
     from ase import Atoms

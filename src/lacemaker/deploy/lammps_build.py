@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from lacemaker.deploy.lammps_installation import Installation, LammpsError
-from lacemaker.potential.messages import problem
+from lacemaker.errors import problem
 
 __all__ = ["Plugin", "build_plugin", "find_plugin", "latest_plugin", "source_folder"]
 

@@ -12,8 +12,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 
-from lacemaker.errors import LacemakerError
-from lacemaker.potential.messages import problem
+from lacemaker.errors import LacemakerError, problem
 
 __all__ = ["Installation", "LammpsError", "find_lammps", "packaged_program"]
 

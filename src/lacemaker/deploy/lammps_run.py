@@ -11,7 +11,7 @@ from pathlib import Path
 
 from lacemaker.deploy.lammps_build import Plugin, build_plugin, latest_plugin
 from lacemaker.deploy.lammps_installation import Installation, LammpsError, find_lammps, packaged_program
-from lacemaker.potential.messages import problem
+from lacemaker.errors import problem
 
 __all__ = ["command", "environment", "exports", "plugin_folder", "run"]
 

@@ -5,13 +5,10 @@ from __future__ import annotations
 import os
 from typing import Any
 
-import numpy as np
 from ase.calculators.calculator import Calculator as AseCalculator
 
-from lacemaker.calculators import Calculator, LastingNeighbours
-from lacemaker.errors import EvaluationError
+from lacemaker.calculators import Calculator, LastingNeighbours, checked_skin
 from lacemaker.networks.potential import NetworkPotential
-from lacemaker.potential.messages import problem
 
 __all__ = ["NetworkCalculator"]
 
@@ -52,17 +49,10 @@ class NetworkCalculator(Calculator):
         device: str = "cpu",
     ) -> None:
         AseCalculator.__init__(self)
-        if not (np.isfinite(skin) and skin >= 0):
-            raise problem(
-                EvaluationError,
-                "the skin of the neighbour list is impossible",
-                f"skin={skin}",
-                "give 0 or more Å, such as 0.5",
-            )
         path = None if isinstance(potential, NetworkPotential) else os.fspath(potential)
         self.potential: Any = potential if path is None else NetworkPotential.load(path)
         self.parameters.update(
-            potential=path, skin=float(skin), n_threads=n_threads, dtype=dtype, device=device
+            potential=path, skin=checked_skin(skin), n_threads=n_threads, dtype=dtype, device=device
         )
         self._start()
 

@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import Field, ValidationError, model_validator
+from pydantic import Field, model_validator
 
-from lacemaker.config.messages import config_error
 from lacemaker.config.models import DataConfig, QuantityNumbers
+from lacemaker.config.reading import checked, effective_yaml, with_paths
 from lacemaker.config.section import NonNegative, Positive, Section
-from lacemaker.config.yamlfile import YamlDocument, dump_yaml, read_yaml
 from lacemaker.networks.options import NetworkOptions
 from lacemaker.networks.presets import PRESETS, merged
 
@@ -103,24 +101,4 @@ def training_config(source: TrainingConfig | Mapping[str, Any] | str | Path) -> 
     """
     if isinstance(source, TrainingConfig):
         return source
-    if isinstance(source, Mapping):
-        document, folder = YamlDocument(dict(source), "configuration"), Path.cwd()
-    else:
-        document, folder = read_yaml(source), Path(source).resolve().parent
-    try:
-        config = TrainingConfig.model_validate(document.data)
-    except ValidationError as error:
-        raise config_error(error, document, TrainingConfig) from None
-    return _with_paths(config, lambda path: os.path.normpath(folder / Path(path).expanduser()))
-
-
-def _with_paths(config: TrainingConfig, change: Any) -> TrainingConfig:
-    paths = {name: tuple(change(path) for path in getattr(config.data, name)) for name in ("train", "test")}
-    data = config.data.model_copy(update=paths)
-    return config.model_copy(update={"data": data, "output": change(config.output)})
-
-
-def effective_yaml(config: TrainingConfig, folder: Path, header: str = "") -> str:
-    """The configuration in full, with paths relative to the `folder` it will lie in."""
-    there = _with_paths(config, lambda path: Path(os.path.relpath(path, folder)).as_posix())
-    return dump_yaml(there.model_dump(mode="json"), header)
+    return with_paths(*checked(TrainingConfig, source))

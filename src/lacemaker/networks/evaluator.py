@@ -8,13 +8,12 @@ from typing import Any
 import numpy as np
 import torch
 
-from lacemaker.errors import EvaluationError
+from lacemaker.errors import EvaluationError, problem
 from lacemaker.networks.backend import choose_device
 from lacemaker.networks.graphs import Batch, Graph
 from lacemaker.networks.network import Network, Result
 from lacemaker.potential import Evaluator, Prediction
 from lacemaker.potential.evaluator import _no_energy, _prediction
-from lacemaker.potential.messages import problem
 from lacemaker.structures import NeighbourList
 
 __all__ = ["NetworkEvaluator"]

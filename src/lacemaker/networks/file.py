@@ -19,8 +19,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from lacemaker.errors import FileFormatError
-from lacemaker.potential.messages import problem
+from lacemaker.errors import FileFormatError, problem
 
 __all__ = ["FORMAT_VERSION", "Contents", "decode", "encode", "is_network"]
 

@@ -11,14 +11,13 @@ from typing import Any
 import numpy as np
 import torch
 
-from lacemaker.errors import FileFormatError
+from lacemaker.errors import FileFormatError, problem
 from lacemaker.networks import file
 from lacemaker.networks.evaluator import NetworkEvaluator
 from lacemaker.networks.network import Network, count_parameters
 from lacemaker.networks.options import NetworkOptions
 from lacemaker.potential import Prediction, disk
 from lacemaker.potential.arguments import jsonable, versions
-from lacemaker.potential.messages import problem
 
 __all__ = ["NetworkPotential"]
 

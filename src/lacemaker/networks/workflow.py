@@ -96,7 +96,7 @@ def train(
         text = effective_yaml(settings, folder, "Configuration in effect; runs with `lace train`.")
         write_text(folder / EFFECTIVE, text)
         with timer.stage("reading structures"):
-            sets = load_sets(settings)  # type: ignore[arg-type]  # reads .data alone
+            sets = load_sets(settings.data)
             parts = _split(sets, settings)
         for name, frames in parts.items():
             shown.note(f"{name}: {len(frames)} structures, {frames.n_atoms} atoms")
@@ -255,6 +255,6 @@ def report_of_training(folder: Path) -> str:
 
     settings = training_config(folder / EFFECTIVE)
     known = json.loads((folder / SUMMARY).read_text(encoding="utf-8")) if (folder / SUMMARY).is_file() else {}
-    parts = _split(load_sets(settings), settings)  # type: ignore[arg-type]  # reads .data alone
+    parts = _split(load_sets(settings.data), settings)
     text = (folder / EFFECTIVE).read_text(encoding="utf-8")
     return remade_report(NetworkPotential.load(folder / NETWORK), dict(parts.items()), known, text)

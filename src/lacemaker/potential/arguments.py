@@ -9,8 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from lacemaker.errors import BasisError, EvaluationError
-from lacemaker.potential.messages import problem
+from lacemaker.errors import BasisError, EvaluationError, problem
 
 __all__ = ["e0_in_order", "jsonable", "vector", "versions"]
 

@@ -6,8 +6,7 @@ import os
 import secrets
 from pathlib import Path
 
-from lacemaker.errors import FileFormatError
-from lacemaker.potential.messages import problem
+from lacemaker.errors import FileFormatError, problem
 
 __all__ = ["read_bytes", "write_bytes"]
 

@@ -7,8 +7,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 
-from lacemaker.errors import DataError, EvaluationError
-from lacemaker.potential.messages import problem
+from lacemaker.errors import DataError, EvaluationError, problem
 from lacemaker.potential.program import Program
 from lacemaker.potential.threads import default_threads
 

@@ -96,8 +96,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from lacemaker.errors import FileFormatError
-from lacemaker.potential.messages import problem
+from lacemaker.errors import FileFormatError, problem
 from lacemaker.potential.program import COLUMN_ARRAYS, PROGRAM_ARRAYS, check_arrays
 
 __all__ = ["FORMAT_VERSION", "Contents", "check_extras", "decode", "encode"]

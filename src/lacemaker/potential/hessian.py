@@ -14,9 +14,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from lacemaker.errors import EvaluationError
+from lacemaker.errors import EvaluationError, problem
 from lacemaker.potential.evaluator import Evaluator, Structure
-from lacemaker.potential.messages import problem
 from lacemaker.potential.program import Program
 
 if TYPE_CHECKING:

@@ -11,13 +11,12 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from lacemaker.errors import BasisError, EvaluationError
+from lacemaker.errors import BasisError, EvaluationError, problem
 from lacemaker.potential import disk, file
 from lacemaker.potential.arguments import e0_in_order, jsonable, vector, versions
 from lacemaker.potential.columns import ColumnTable
 from lacemaker.potential.evaluator import Evaluator, Prediction, Structure
 from lacemaker.potential.hessian import HessianEvaluator
-from lacemaker.potential.messages import problem
 from lacemaker.potential.program import COLUMN_ARRAYS, PROGRAM_ARRAYS, Program, check_arrays, freeze
 from lacemaker.potential.threads import default_threads
 

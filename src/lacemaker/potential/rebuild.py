@@ -6,9 +6,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from lacemaker.errors import BasisError
+from lacemaker.errors import BasisError, problem
 from lacemaker.potential.columns import ColumnTable
-from lacemaker.potential.messages import problem
 from lacemaker.potential.program import Program
 
 if TYPE_CHECKING:

@@ -1,14 +1,14 @@
 """What every prior shares: parameters checked by pydantic, a name in the configuration, γ with a cap."""
 
-from abc import ABC, abstractmethod
+from abc import abstractmethod
 from collections.abc import Sequence
 from typing import Any, ClassVar, Literal, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
 
-from lacemaker.errors import ConfigError
+from lacemaker.families import Family
 
 __all__ = ["Channels", "NoPrior", "Prior", "parse_prior", "prior_kinds"]
 
@@ -22,8 +22,8 @@ class Channels(Protocol):
         ...
 
 
-class Prior(BaseModel, ABC):
-    """Base class: a new prior defines its parameters, ``kind`` and :meth:`_damping`.
+class Prior(Family):
+    """Base class: a new prior defines its parameters, ``kind`` and :meth:`_log_damping`.
 
     Parameters
     ----------
@@ -32,19 +32,9 @@ class Prior(BaseModel, ABC):
         exponential families would overflow (10¹² by default).
     """
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
     registry: ClassVar[dict[str, type["Prior"]]] = {}
 
-    kind: str
     cap: float = Field(default=1e12, ge=1.0, allow_inf_nan=False)
-
-    @classmethod
-    def __pydantic_init_subclass__(cls, **kwargs: Any) -> None:
-        super().__pydantic_init_subclass__(**kwargs)
-        name = cls.model_fields["kind"].default
-        if isinstance(name, str):
-            Prior.registry[name] = cls
 
     def gamma(self, functions: Sequence[Channels], *, basis: Any = None) -> NDArray[np.float64]:
         """Damping factors γ > 0, (K,), of the basis functions in order.
@@ -81,7 +71,7 @@ class NoPrior(Prior):
 
 def prior_kinds() -> tuple[str, ...]:
     """Names of the priors there are."""
-    return tuple(sorted(Prior.registry))
+    return Prior.kinds()
 
 
 def parse_prior(value: Any) -> Prior:
@@ -93,15 +83,6 @@ def parse_prior(value: Any) -> Prior:
         On an unknown kind. Unknown or impossible parameters raise pydantic's ``ValidationError``, a
         ``ValueError`` that names the field.
     """
-    if isinstance(value, Prior):
-        return value
     if value is None:
         return NoPrior()
-    table = {"kind": value} if isinstance(value, str) else dict(value)
-    kind = str(table.get("kind", "")).lower()
-    if kind not in Prior.registry:
-        raise ConfigError(
-            f"Unknown prior {table.get('kind')!r}. Known: {', '.join(prior_kinds())}. "
-            "Write for example {'kind': 'algebraic', 'p': 4}."
-        )
-    return Prior.registry[kind].model_validate({**table, "kind": kind})
+    return Prior.member(value, example="{'kind': 'algebraic', 'p': 4}")

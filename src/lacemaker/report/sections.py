@@ -11,6 +11,7 @@ import numpy as np
 from lacemaker.analysis.dimers import DimerCurve
 from lacemaker.analysis.errors import TOTAL, ErrorTable
 from lacemaker.analysis.scans import VolumeScan
+from lacemaker.analysis.tables import ERROR_COLUMNS, number
 from lacemaker.report import figures
 from lacemaker.report.labelled import LabelledSet
 from lacemaker.report.page import Figure, FigureRow, Section, Table, Text
@@ -20,28 +21,14 @@ if TYPE_CHECKING:
 
 __all__ = ["basis_section", "cost_section", "error_section", "physics_section", "provenance_section"]
 
-_QUANTITIES = (
-    ("E", "meV/atom", "energy_{}_meV_per_atom", 2),
-    ("F", "eV/Å", "forces_{}_eV_per_A", 4),
-    ("V", "meV/atom", "virial_{}_meV_per_atom", 1),
-    ("σ", "GPa", "stress_{}_GPa", 3),
-    ("Φ", "eV/Å²", "force_constants_{}_eV_per_A2", 3),
-    ("Eᵢ", "meV", "energies_{}_meV", 2),
-    ("E_f", "meV", "formation_energy_{}_meV", 1),
-)
 MOST_RADIAL = 3  # pairs of elements whose radial functions are drawn
-
-
-def number(value: float | None, decimals: int) -> str:
-    """A cell of a table; a dash where there is nothing."""
-    return "–" if value is None else f"{value:.{decimals}f}"
 
 
 def error_grid(errors: Mapping[str, ErrorTable], measure: str, title: str) -> Table:
     """Rows config_type and total; per quantity the sets side by side."""
     shown = [
         column
-        for column in _QUANTITIES
+        for column in ERROR_COLUMNS
         if any(getattr(table.total, column[2].format(measure)) is not None for table in errors.values())
     ]
     groups = [*dict.fromkeys(g for table in errors.values() for g in table if g != TOTAL), TOTAL]

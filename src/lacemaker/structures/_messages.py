@@ -7,19 +7,14 @@ import warnings
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 
-from lacemaker.errors import DataError, LacemakerWarning
+from lacemaker.errors import DataError, LacemakerWarning, problem, three_parts
 
 __all__ = ["Notices", "close_names", "data_error", "some", "three_parts", "warn"]
 
 
-def three_parts(wrong: str, found: str, do: str) -> str:
-    """Join the three parts of a message, one per line."""
-    return f"{wrong}\n  found: {found}\n  to do: {do}"
-
-
 def data_error(wrong: str, found: str, do: str) -> DataError:
     """A `DataError` whose text has the three parts."""
-    return DataError(three_parts(wrong, found, do))
+    return problem(DataError, wrong, found, do)
 
 
 def warn(wrong: str, found: str, do: str, *, stacklevel: int = 3) -> None:

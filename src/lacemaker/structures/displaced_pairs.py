@@ -67,7 +67,8 @@ def _paired(frames: list[Frame]) -> list[Frame]:
     """The frames of one supercell: one frame with all force constants, and what is not displaced."""
     perfect, moves = _displacements(frames)
     label: ForceConstants | None = None
-    plain, waiting = [], []
+    plain: list[Frame] = []
+    waiting: list[tuple[int, np.ndarray, Frame]] = []
     for frame, move in zip(frames, moves, strict=True):
         moved = np.flatnonzero(np.linalg.norm(move, axis=1) > MOVED)
         if len(moved) == 0:

@@ -13,12 +13,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from pydantic import Field, ValidationError, field_validator
+from pydantic import Field, field_validator
 
 from lacemaker.analysis.defects import geometry_error
-from lacemaker.config.messages import config_error
+from lacemaker.config.reading import checked
 from lacemaker.config.section import Positive, Section, StringOrList
-from lacemaker.config.yamlfile import YamlDocument, read_yaml
 from lacemaker.errors import SolverError
 from lacemaker.studies.balls import ball
 from lacemaker.studies.config import CrystalConfig, ReferenceField
@@ -67,15 +66,8 @@ def slopes_config(source: SlopesConfig | Mapping[str, Any] | str | Path) -> Slop
     """
     if isinstance(source, SlopesConfig):
         return source
-    if isinstance(source, Mapping):
-        document, folder = YamlDocument(dict(source), "configuration"), Path.cwd()
-    else:
-        document, folder = read_yaml(source), Path(source).resolve().parent
-    try:
-        config = SlopesConfig.model_validate(document.data)
-    except ValidationError as error:
-        raise config_error(error, document, SlopesConfig) from None
-    return config.model_copy(update={"output": str(folder / Path(config.output).expanduser())})
+    config, absolute = checked(SlopesConfig, source)
+    return config.model_copy(update={"output": absolute(config.output)})
 
 
 @dataclass(frozen=True, eq=False)

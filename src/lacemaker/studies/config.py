@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import BeforeValidator, Field, ValidationError, field_validator
+from pydantic import BeforeValidator, Field, field_validator
 
 from lacemaker.config.basis import BasisConfig, Degrees
 from lacemaker.config.choices import Prior, Solver
-from lacemaker.config.messages import config_error
+from lacemaker.config.reading import checked
 from lacemaker.config.section import NonNegative, Positive, Section, StringOrList
-from lacemaker.config.yamlfile import YamlDocument, read_yaml
 from lacemaker.studies.observations import Observations
 
 __all__ = ["ReferenceField", "StudyConfig", "study_config"]
@@ -156,18 +154,7 @@ def study_config(source: StudyConfig | Mapping[str, Any] | str | Path) -> StudyC
     """
     if isinstance(source, StudyConfig):
         return source
-    if isinstance(source, Mapping):
-        document, folder = YamlDocument(dict(source), "configuration"), Path.cwd()
-    else:
-        document, folder = read_yaml(source), Path(source).resolve().parent
-    try:
-        config = StudyConfig.model_validate(document.data)
-    except ValidationError as error:
-        raise config_error(error, document, StudyConfig) from None
-
-    def absolute(path: str) -> str:
-        return os.path.normpath(folder / Path(path).expanduser())
-
+    config, absolute = checked(StudyConfig, source)
     crystal, reference = config.crystal, config.reference
     if Path(absolute(crystal.structure)).is_file():
         crystal = crystal.model_copy(update={"structure": absolute(crystal.structure)})

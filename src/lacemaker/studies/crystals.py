@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from lacemaker.analysis.elasticity import equilibrium_scale
-from lacemaker.analysis.second_derivatives import STRAIN_PAIRS, strain_matrix
+from lacemaker.analysis.second_derivatives import STRAIN_PAIRS, deformed_cell, strain_matrix
 from lacemaker.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -121,9 +121,7 @@ def _strained(cell: Atoms, combinations: Sequence[tuple[int, ...]], strain: floa
     for components in combinations:
         for sign in (1.0, -1.0):
             deformation = np.eye(3) + sum(strain_matrix(k, sign * strain) for k in components)
-            strained = cell.copy()
-            strained.set_cell(cell.cell.array @ deformation, scale_atoms=True)
-            cells.append(strained)
+            cells.append(deformed_cell(cell, deformation))
     return cells
 
 

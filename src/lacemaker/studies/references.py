@@ -7,18 +7,19 @@ relaxations of thousands of atoms into a few Newton steps; the others do with fo
 from __future__ import annotations
 
 import hashlib
-import importlib
 import importlib.util
 import json
 import os
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from lacemaker.errors import ConfigError, LacemakerError
+from lacemaker.workflow.calculators import calculator_factory
 
 if TYPE_CHECKING:
     from ase import Atoms
@@ -188,18 +189,6 @@ def potential_file(name: str) -> Path:
     )
 
 
-def _from_factory(name: str, arguments: Mapping[str, Any]) -> Callable[[], Any]:
-    module, _, attribute = name.partition(":")
-    try:
-        target = getattr(importlib.import_module(module), attribute)
-    except (ImportError, AttributeError, ValueError) as error:
-        raise ConfigError(
-            f"The reference calculator cannot be made. Found {name!r}: {error}. Name a callable that returns "
-            "an ASE calculator as package.module:callable, such as ase.calculators.emt:EMT."
-        ) from error
-    return lambda: target(**arguments)
-
-
 def make_reference(
     kind: str, *, file: str | None = None, arguments: Mapping[str, Any] | None = None
 ) -> Reference:
@@ -225,7 +214,8 @@ def make_reference(
     if kind in REFERENCES:
         return Reference(kind, hashlib.sha256(what).hexdigest(), _needs_matscipy(REFERENCES[kind]), ("Si",))
     if ":" in kind:
-        return Reference(kind, hashlib.sha256(what).hexdigest(), _from_factory(kind, arguments))
+        factory = partial(calculator_factory(kind), **arguments)
+        return Reference(kind, hashlib.sha256(what).hexdigest(), factory)
     raise ConfigError(
         f"The reference {kind!r} is unknown. Known: {', '.join(sorted([*REFERENCES, 'eam']))}, or any ASE "
         "calculator as package.module:callable. Choose one of them."

@@ -8,8 +8,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from lacemaker.errors import EvaluationError
-from lacemaker.potential.messages import problem
+from lacemaker.errors import EvaluationError, problem
 from lacemaker.uncertainty.extrapolation import (
     COLUMN,
     ENVIRONMENT,

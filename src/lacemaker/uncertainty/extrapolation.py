@@ -30,8 +30,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from lacemaker.errors import EvaluationError
-from lacemaker.potential.messages import problem
+from lacemaker.errors import EvaluationError, problem
 from lacemaker.uncertainty.functions import PREFIX, attach_functions, functions_in_use, stored_functions
 from lacemaker.uncertainty.storage import has_extrapolation_grade
 

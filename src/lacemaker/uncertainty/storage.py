@@ -16,8 +16,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
-from lacemaker.errors import EvaluationError
-from lacemaker.potential.messages import problem
+from lacemaker.errors import EvaluationError, problem
 from lacemaker.regression.fit import COMMITTEE_SIZE
 from lacemaker.uncertainty.functions import attach_functions
 

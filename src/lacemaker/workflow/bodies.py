@@ -80,7 +80,7 @@ def bodies_of_folder(
     show = progress or SilentProgress()
     timer = StageTimer(show)
     with timer.stage("reading structures"):
-        sets = load_sets(config)
+        sets = load_sets(config.data, config.total_energies())
     potential = Potential.load(folder / POTENTIAL)
     basis = potential.basis.purified() if purified else potential.basis
     _check_bodies(basis, highest)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -47,8 +47,14 @@ class Sets:
         }
 
 
-def load_sets(config: Config) -> Sets:
+def load_sets(data: DataConfig, total_energies: Collection[str] = ()) -> Sets:
     """Read and split.
+
+    Parameters
+    ----------
+    data : DataConfig
+    total_energies : collection of str
+        config_types whose training energies count as totals, not per atom.
 
     Raises
     ------
@@ -57,7 +63,6 @@ def load_sets(config: Config) -> Sets:
     """
     from lacemaker.structures import force_constants_from_pairs, read
 
-    data = config.data
     frames = read(list(data.train), **data.read_options())
     if data.displaced_pairs:  # before a split can part them
         frames = force_constants_from_pairs(frames, data.displaced_pairs)
@@ -65,22 +70,22 @@ def load_sets(config: Config) -> Sets:
         sets = Sets(frames, read(list(data.test), **{**data.read_options(), "require": ()}))
     else:
         sets = Sets(*_split(frames, data))
-    sets = _with_totals(config, sets)
+    sets = _with_totals(sets, data, total_energies)
     _warn_of_overlap(sets)
     return sets
 
 
-def _with_totals(config: Config, sets: Sets) -> Sets:
+def _with_totals(sets: Sets, data: DataConfig, total_energies: Collection[str]) -> Sets:
     """Formation energies and energies that count as totals, as the configuration says."""
     from lacemaker.structures import with_formation_energies, with_total_energies
 
-    train, test, references = sets.train, sets.test, config.data.formation_energies
+    train, test, references = sets.train, sets.test, data.formation_energies
     everything = [*train, *(test or ())]
     if references:
         train = with_formation_energies(train, references, everything)
         test = with_formation_energies(test, references, everything) if test is not None else None
-    if config.total_energies():
-        train = with_total_energies(train, config.total_energies())
+    if total_energies:
+        train = with_total_energies(train, total_energies)
     return Sets(train, test)
 
 

@@ -83,7 +83,7 @@ def dry_run(config: Config) -> DryRun:
     from lacemaker.regression.weights import check_weights
     from lacemaker.workflow.fitting import make_basis, threads
 
-    sets = load_sets(config)
+    sets = load_sets(config.data, config.total_energies())
     check_weights(config.row_weights(), {frame.config_type for frame in sets.train})
     basis = make_basis(config, sets.train.elements)
     for name, frames in sets.items():

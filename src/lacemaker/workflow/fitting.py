@@ -205,7 +205,7 @@ class _Run:
         from lacemaker.regression.weights import check_weights
 
         with self.timer.stage("reading structures"):
-            sets = load_sets(self.config)
+            sets = load_sets(self.config.data, self.config.total_energies())
             check_weights(self.config.row_weights(), {frame.config_type for frame in sets.train})
         for name, frames in sets.items():
             self.progress.note(f"{name}: {len(frames)} structures, {frames.n_atoms} atoms")

@@ -99,7 +99,7 @@ def path(
     method = _path_solver(settings, solver)
     with collect_warnings(show.warn):
         with timer.stage("reading structures"):
-            sets = load_sets(settings)
+            sets = load_sets(settings.data, settings.total_energies())
         with timer.stage("building the basis"):
             basis = make_basis(settings.model_copy(update={"solver": method}), sets.train.elements)
             for name, frames in sets.items():

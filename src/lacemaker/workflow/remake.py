@@ -85,7 +85,8 @@ def report_of_folder(folder: Path, *, n_threads: int = 1, extra: Sequence[Sectio
     summary: dict[str, Any] = {}
     if (folder / SUMMARY).is_file():
         summary = json.loads((folder / SUMMARY).read_text(encoding="utf-8"))
-    sets = load_sets(load_config(folder / EFFECTIVE))
+    config = load_config(folder / EFFECTIVE)
+    sets = load_sets(config.data, config.total_energies())
     return report_of_potential(
         Potential.load(folder / POTENTIAL),
         dict(sets.items()),

@@ -9,11 +9,11 @@ from typing import TYPE_CHECKING, Any
 from ase.calculators.calculator import Calculator as AseCalculator
 from ase.calculators.calculator import all_changes
 
-from lacemaker.calculators import LastingNeighbours, StressNotDefinedError
+from lacemaker.calculators import LastingNeighbours, StressNotDefinedError, checked_skin
 from lacemaker.deploy.yace.evaluator import YaceEvaluator
 from lacemaker.deploy.yace.model import YaceModel
 from lacemaker.deploy.yace.reading import read_yace
-from lacemaker.potential.messages import problem
+from lacemaker.errors import problem
 
 if TYPE_CHECKING:
     from ase import Atoms
@@ -68,7 +68,7 @@ class YaceCalculator(AseCalculator):
         super().__init__()
         self.model = potential if isinstance(potential, YaceModel) else read_yace(potential)
         path = None if isinstance(potential, YaceModel) else os.fspath(potential)
-        options = {"skin": float(skin), "n_threads": n_threads, "isa": isa, "backend": backend}
+        options = {"skin": checked_skin(skin), "n_threads": n_threads, "isa": isa, "backend": backend}
         self.parameters.update(potential=path, **options)
         self._start()
 

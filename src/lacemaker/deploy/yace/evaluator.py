@@ -18,9 +18,8 @@ from lacemaker.deploy.yace.compiled import compiled_kernel, why_not_compiled
 from lacemaker.deploy.yace.embedding import embed
 from lacemaker.deploy.yace.model import YaceModel
 from lacemaker.deploy.yace.radial import core_energy, radial_functions, switch_off
-from lacemaker.errors import EvaluationError
+from lacemaker.errors import EvaluationError, problem
 from lacemaker.potential import Evaluator
-from lacemaker.potential.messages import problem
 from lacemaker.potential.threads import default_threads
 
 __all__ = ["YaceEvaluator", "complex_harmonics"]
