@@ -49,7 +49,9 @@ BALLS: dict[str, Any] = {"radii": [4, 5, 6, 7, 9], "largest": 16}
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
-    parser.add_argument("cases", nargs="*", help=f"{', '.join([*STUDIES, 'balls'])}; default sw kumagai w balls")
+    parser.add_argument(
+        "cases", nargs="*", help=f"{', '.join([*STUDIES, 'balls'])}; default sw kumagai w balls"
+    )
     parser.add_argument("--quick", action="store_true", help="the CI-sized study only")
     parser.add_argument("--output", type=Path, default=Path("defect-studies"))
     arguments = parser.parse_args()

@@ -36,9 +36,7 @@ _SIZE = "training cell L (cells)"
 WIDEST = 2.0  # half-width of a slope from which neither it nor its band is worth showing
 
 
-def study_page(
-    result: StudyResult, verdict: Sequence[Judgement], extra: Sequence[Section] = ()
-) -> str:
+def study_page(result: StudyResult, verdict: Sequence[Judgement], extra: Sequence[Section] = ()) -> str:
     """One self-contained HTML text."""
     rows = rows_of(result)
     sections = [
@@ -165,9 +163,7 @@ def _knob_figures(rows: Sequence[Row], where: str) -> list[Figure]:
         ),
         Figure(
             f"Formation energy{where}",
-            _scatter(
-                by_size, "size", "formation_energy_error_eV", _SIZE, "|ΔE_f| (eV)", None
-            ),
+            _scatter(by_size, "size", "formation_energy_error_eV", _SIZE, "|ΔE_f| (eV)", None),
         ),
     ]
 
@@ -237,10 +233,7 @@ def _lattice_figures(rows: Sequence[Row]) -> list[Figure]:
         ("epsilon_V_eV_per_atom", "ε^V (eV/atom)", "Virials"),
         ("lattice_constant_error_A", "|Δa₀| (Å)", "Lattice constant"),
     )
-    return [
-        Figure(title, _scatter(by_size, "size", key, _SIZE, label, None))
-        for key, label, title in wanted
-    ]
+    return [Figure(title, _scatter(by_size, "size", key, _SIZE, label, None)) for key, label, title in wanted]
 
 
 def _number(value: Any, digits: str = ".1e") -> str:

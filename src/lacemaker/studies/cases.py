@@ -76,9 +76,7 @@ def cases_of(config: StudyConfig) -> list[Case]:
     found = [Case(size, name, top) for size in config.sizes for name in config.observations]
     richest = max(config.observations, key=lambda name: sum(Observations.parse(name)))
     plain = [name for name in ("EF", richest) if name in config.observations] or [richest]
-    found += [
-        Case(largest, name, degree, "degree") for name in dict.fromkeys(plain) for degree in range(top)
-    ]
+    found += [Case(largest, name, degree, "degree") for name in dict.fromkeys(plain) for degree in range(top)]
     return found
 
 
@@ -173,9 +171,7 @@ def _measure(laboratory: Laboratory, case: Case, fit: Any) -> dict[str, Any]:
     potential = fit.potential()
     calculator = Calculator(potential)
     radius = 0.5 * case.size * crystal.lattice_constant
-    lattice = lattice_errors(
-        potential, calculator, laboratory.lattice, crystal, config.bulk.strain
-    )
+    lattice = lattice_errors(potential, calculator, laboratory.lattice, crystal, config.bulk.strain)
     scale: float | None = 1.0
     if config.test.lattice == "model":
         found = 1.0 + lattice["lattice_constant_A"] / crystal.lattice_constant

@@ -113,9 +113,7 @@ class StudyConfig(Section):
     sizes: tuple[Count, ...] = Field(
         default=(1, 2, 3), min_length=1, description="The size knob: conventional cells along an edge."
     )
-    observations: tuple[str, ...] = Field(
-        default=("E", "F", "EF", "EFV", "EF+FC", "EF+FC+V"), min_length=1
-    )
+    observations: tuple[str, ...] = Field(default=("E", "F", "EF", "EFV", "EF+FC", "EF+FC+V"), min_length=1)
     samples: Annotated[int, Field(ge=3)] = Field(
         default=14, description="Structures per defect and size: perfect, relaxed, and rattled ones."
     )

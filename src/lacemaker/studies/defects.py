@@ -213,7 +213,5 @@ def _quadrupole(name: str, crystal: Crystal, n: int, calculator: Any) -> DefectC
         )  # fmt: skip
         _, atoms = quadrupole.build_quadrupole(glide_separation=n)
     cores = np.array(atoms.info["core_positions"], dtype=float).reshape(-1, 3)
-    plain = type(atoms)(
-        numbers=atoms.numbers, positions=atoms.positions, cell=atoms.cell, pbc=atoms.pbc
-    )
+    plain = type(atoms)(numbers=atoms.numbers, positions=atoms.positions, cell=atoms.cell, pbc=atoms.pbc)
     return DefectCell(plain, cores, np.array([0.0, 0.0, 1.0]))

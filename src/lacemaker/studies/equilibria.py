@@ -175,9 +175,7 @@ def newton(
         calls += found.n_calls
         if found.converged:
             break
-    return Relaxed(
-        found.positions, found.energy, found.largest_force, calls, found.converged, found.message
-    )
+    return Relaxed(found.positions, found.energy, found.largest_force, calls, found.converged, found.message)
 
 
 def _matrix(atoms: Atoms, reference: Reference, free: NDArray[np.bool_]) -> sparse.csr_matrix:

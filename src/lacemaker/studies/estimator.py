@@ -125,9 +125,7 @@ def estimate(calculator: Any, equilibrium: Equilibrium, radius: float) -> Estima
         if not force.any():
             moves.append(np.zeros_like(force))
             continue
-        found = conjugate_gradients(
-            hessian_times, force, equilibrium.solve, tolerance=0.01, max_steps=60
-        )
+        found = conjugate_gradients(hessian_times, force, equilibrium.solve, tolerance=0.01, max_steps=60)
         moves.append(found.x)
         stable = stable and found.converged and found.curvature > 0.0
     core, far = (equilibrium.strain_norms(_full(move, free)) for move in moves)

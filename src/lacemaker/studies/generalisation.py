@@ -133,11 +133,7 @@ def generalisation_report(
     show = progress or SilentProgress()
     source, calculator = _reference(reference), _calculator(model)
     with quiet():
-        lattice_crystal = (
-            crystal
-            if isinstance(crystal, Crystal)
-            else source.crystal(crystal, element, None)
-        )
+        lattice_crystal = crystal if isinstance(crystal, Crystal) else source.crystal(crystal, element, None)
     with show.stage("lattice"), quiet():
         from lacemaker.analysis.defects import lattice_errors
 

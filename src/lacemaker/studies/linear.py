@@ -19,6 +19,7 @@ __all__ = ["Solve", "bond_hessian", "conjugate_gradients", "positive_solver"]
 
 Solve = Callable[["NDArray[np.float64]"], "NDArray[np.float64]"]
 
+
 class Iterated(NamedTuple):
     """What :func:`conjugate_gradients` found."""
 
@@ -78,9 +79,7 @@ def _factorised(matrix: sparse.csc_matrix) -> Solve | None:
         except LinAlgError:
             return None
         return lambda vector: cho_solve(factor, vector)
-    lu = splu(
-        matrix, permc_spec="MMD_AT_PLUS_A", diag_pivot_thresh=0.0, options={"SymmetricMode": True}
-    )
+    lu = splu(matrix, permc_spec="MMD_AT_PLUS_A", diag_pivot_thresh=0.0, options={"SymmetricMode": True})
     if not np.all(lu.U.diagonal() > 0.0):
         return None
     return lambda vector: lu.solve(vector)

@@ -167,9 +167,7 @@ def suggest(
         for done, name in enumerate(config.defects):
             advance(done, len(config.defects))
             defect = defect_cell(name, crystal, n, reference.calculator)
-            path = relax_reference(
-                defect, reference, folder=scratch, with_hessian=n == config.test.size
-            )
+            path = relax_reference(defect, reference, folder=scratch, with_hessian=n == config.test.size)
             relaxed.append(load_equilibrium(path).atoms)
     proposals = _proposals(config, crystal, n, relaxed, focus)
     potential = posterior_of_calculator(start)
@@ -275,9 +273,7 @@ def write_suggestions(suggestions: Suggestions, folder: str | Path) -> tuple[Pat
     return path, home / "weights.yaml"
 
 
-def compare(
-    source: StudyConfig | Mapping[str, Any] | str | Path, *, progress: Progress | None = None
-) -> Any:
+def compare(source: StudyConfig | Mapping[str, Any] | str | Path, *, progress: Progress | None = None) -> Any:
     """The proposals tried in silico: defect cells alone (EF) against all proposals (EF+FC+V, balanced).
 
     Returns the :class:`lacemaker.studies.run.StudyResult` of both, at the highest degree.

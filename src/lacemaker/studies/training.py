@@ -77,8 +77,12 @@ def with_force_constants(frames: Sequence[Frame], supercell: Atoms, step: float)
         constants = ForceConstants.from_forces(atom, direction, step, plus.forces, minus.forces)
         found.append(
             Frame(
-                numbers=supercell.numbers, positions=supercell.positions, cell=supercell.cell.array,
-                pbc=supercell.pbc, force_constants=constants, config_type=FORCE_CONSTANTS,
+                numbers=supercell.numbers,
+                positions=supercell.positions,
+                cell=supercell.cell.array,
+                pbc=supercell.pbc,
+                force_constants=constants,
+                config_type=FORCE_CONSTANTS,
             )
         )
     return found
@@ -102,9 +106,14 @@ def label(
         with np.load(path, allow_pickle=False) as file:
             frames.append(
                 Frame(
-                    numbers=atoms.numbers, positions=atoms.positions, cell=atoms.cell.array, pbc=atoms.pbc,
-                    energy=float(file["energy"]), forces=file["forces"],
-                    virial=file["virial"] if wants_virial else None, config_type=config_type,
+                    numbers=atoms.numbers,
+                    positions=atoms.positions,
+                    cell=atoms.cell.array,
+                    pbc=atoms.pbc,
+                    energy=float(file["energy"]),
+                    forces=file["forces"],
+                    virial=file["virial"] if wants_virial else None,
+                    config_type=config_type,
                 )
             )
     advance(len(structures), len(structures))
@@ -121,4 +130,3 @@ def _compute(atoms: Atoms, reference: Reference, path: Path, wants_virial: bool)
     with os.fdopen(handle, "wb") as file:
         np.savez(file, **found)
     os.replace(temporary, path)
-
