@@ -31,6 +31,8 @@ if TYPE_CHECKING:
 
 Matrix = NDArray[np.float64]
 
+UNBOUND = 0.5  # eV/atom: a fitted E0 this far below the mean energy of the data is told
+
 
 @overload
 def solve(  # type: ignore[overload-overlap]  # a PathSolver is a Solver that returns more
@@ -106,7 +108,8 @@ def solve(
         solution = method.solve(posed.problem)
         clock.lap("solve")
         result = finish(solution)
-    for message in posed.messages:
+    last: Fit = result if isinstance(result, Fit) else result.final.fit
+    for message in last.messages[1:]:  # the first is the solver's
         warnings.warn(message, LacemakerWarning, stacklevel=2)
     return result
 
@@ -232,6 +235,30 @@ def _one_body_messages(system: TriangularSystem, one_body: OneBody) -> tuple[str
     )
 
 
+def _cohesion_messages(system: TriangularSystem, posed: _Posed, e0: Matrix) -> tuple[str, ...]:
+    """Whether a fitted E0 says that atoms apart are bound: against the mean energy of the data, θ = 0."""
+    from lacemaker.structures.cohesion import COHESIVE_ENERGIES
+
+    if system.basis is None or posed.one_body is None or posed.one_body.rank < len(e0):
+        return ()
+    mean = posed.one_body.energies(np.zeros(system.n_functions))
+    if np.all(e0 > mean - UNBOUND):
+        return ()
+    found = ", ".join(
+        f"{symbol} {value:.2f} (data {average:.2f})"
+        for symbol, value, average in zip(system.elements, e0, mean, strict=True)
+    )
+    advice = ", ".join(
+        f"{symbol}: {average + COHESIVE_ENERGIES.get(symbol, np.nan):.2f}"
+        for symbol, average in zip(system.elements, mean, strict=True)
+    )
+    return (
+        "The fitted one-body energies lie below the mean energy per atom of the data, so that atoms apart "
+        f"are more stable than the training structures. Found {found} eV. Give E0 (the free atom's energy, "
+        f"computed as the labels were), add isolated atoms, or use e0: cohesive (about {{{advice}}}).",
+    )
+
+
 def _validation_score(held_out: TriangularSystem, posed: _Posed, table: Weights | None) -> Any:
     """Mean squared weighted residual of scaled coefficients on held-out rows."""
     factor = held_out.weighted(table)
@@ -282,7 +309,11 @@ def _finish(
         rank=solution.rank,
         condition=solution.condition,
         rmse=rmse,
-        messages=(f"{method.kind}: {solution.message}.", *posed.messages),
+        messages=(
+            f"{method.kind}: {solution.message}.",
+            *posed.messages,
+            *_cohesion_messages(system, posed, e0),
+        ),
         settings={"solver": method.model_dump(), **posed.settings},
         timings=clock.seconds,
         details=details,
