@@ -82,8 +82,8 @@ def maximise_evidence(
     """Maximise the log evidence over the log weights of the free components.
 
     Deterministic: evaluates every start, climbs from the best by L-BFGS in log w scaled by √(N/2), in which
-    the curvature is of order one, and moves the reference when a weight has changed by more than 10⁴. ``cheap``
-    evaluates instead of the reference where it suits the rows; it needs none.
+    the curvature is of order one, and moves the reference when a weight has changed by more than 10⁴. With
+    ``cheap`` no reference is needed.
 
     Raises
     ------

@@ -140,7 +140,7 @@ class Bidiagonal:
         return rotated
 
     def singular_projection(self, target: NDArray[np.float64]) -> tuple[Matrix, Matrix]:
-        """Singular values (descending) and Uᵀ target, by the implicit QR iteration on the bidiagonal alone."""
+        """Singular values (descending) and Uᵀ target, by implicit QR on the bidiagonal alone."""
         n = self._n
         diagonal, off, rotated = self.diagonal.copy(), self.off.copy(), self.left(target)
         none, one = np.empty(1), _int(1)

@@ -5,8 +5,8 @@ all rows at weight 1, the posterior precision in the coordinates Pᵀc is
 
     H = M + Eᵀ D E,    M = w₀ BᵀB + w_p I,    D = diag(w_j - w₀) over the rows of E,
 
-since A₀ᵀA₀ = RᵀR - EᵀE. M = CᵀC is tridiagonal and C bidiagonal, one recurrence of plane rotations (Eldén, BIT
-17, 134 (1977)). With W = C⁻ᵀEᵀ, S = WᵀW, u = M⁻¹ w₀ Bᵀz and the matrix determinant and inversion lemmas,
+since A₀ᵀA₀ = RᵀR - EᵀE. M = CᵀC is tridiagonal and C bidiagonal, by plane rotations (Eldén, BIT 17, 134
+(1977)). With W = C⁻ᵀEᵀ, S = WᵀW, u = M⁻¹ w₀ Bᵀz and the matrix determinant and inversion lemmas,
 
     log det H = log det M + log det (I + S D),       r = y - E ĉ = (I + S D)⁻¹ (y - E u),
     ĉ = u + M⁻¹Eᵀ D r,      E H⁻¹Eᵀ = (I + S D)⁻¹ S,      tr H⁻¹ = tr M⁻¹ - tr D (I + S D)⁻¹ E M⁻² Eᵀ,

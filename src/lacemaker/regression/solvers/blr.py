@@ -36,8 +36,8 @@ class BLR(Solver):
     (:mod:`lacemaker.regression.shared_noise`). Per quantity: L-BFGS from the shared solution and from its
     residuals (:mod:`lacemaker.regression.evidence`). Coefficients come from an orthogonal reduction of [R
     z; σ/σ₀ 0], never from normal equations. Where all quantities but one have few rows, the search works on
-    the bidiagonal (:mod:`lacemaker.regression.low_rank_evidence`). Restraint rows keep the shared noise. Agrees with
-    scikit-learn's ``BayesianRidge`` without intercept and hyper-priors.
+    the bidiagonal (:mod:`lacemaker.regression.low_rank_evidence`). Restraint rows keep
+    the shared noise. Agrees with scikit-learn's ``BayesianRidge`` without intercept and hyper-priors.
     """
 
     kind: Literal["blr"] = "blr"
