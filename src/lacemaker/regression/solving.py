@@ -242,7 +242,7 @@ def _cohesion_messages(system: TriangularSystem, posed: _Posed, e0: Matrix) -> t
     if system.basis is None or posed.one_body is None or posed.one_body.rank < len(e0):
         return ()
     mean = posed.one_body.energies(np.zeros(system.n_functions))
-    if np.all(e0 > mean - UNBOUND):
+    if not np.all(e0 < mean - UNBOUND):  # of every element: single ones may lie lower in a compound
         return ()
     found = ", ".join(
         f"{symbol} {value:.2f} (data {average:.2f})"
