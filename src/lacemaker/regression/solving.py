@@ -32,6 +32,7 @@ if TYPE_CHECKING:
 Matrix = NDArray[np.float64]
 
 UNBOUND = 0.5  # eV/atom: a fitted E0 this far below the mean energy of the data is told
+BELOW_THE_DATA = "The fitted one-body energies lie below the mean energy per atom of the data"
 
 
 @overload
@@ -108,8 +109,7 @@ def solve(
         solution = method.solve(posed.problem)
         clock.lap("solve")
         result = finish(solution)
-    last: Fit = result if isinstance(result, Fit) else result.final.fit
-    for message in last.messages[1:]:  # the first is the solver's
+    for message in posed.messages:
         warnings.warn(message, LacemakerWarning, stacklevel=2)
     return result
 
@@ -249,13 +249,14 @@ def _cohesion_messages(system: TriangularSystem, posed: _Posed, e0: Matrix) -> t
         for symbol, value, average in zip(system.elements, e0, mean, strict=True)
     )
     advice = ", ".join(
-        f"{symbol}: {average + COHESIVE_ENERGIES.get(symbol, np.nan):.2f}"
+        f"{symbol}: {average + COHESIVE_ENERGIES[symbol]:.2f}"
         for symbol, average in zip(system.elements, mean, strict=True)
+        if symbol in COHESIVE_ENERGIES
     )
     return (
-        "The fitted one-body energies lie below the mean energy per atom of the data, so that atoms apart "
-        f"are more stable than the training structures. Found {found} eV. Give E0 (the free atom's energy, "
-        f"computed as the labels were), add isolated atoms, or use e0: cohesive (about {{{advice}}}).",
+        f"{BELOW_THE_DATA}, so that atoms apart are more stable than the training structures. Found {found} "
+        "eV. Give E0 (the free atom's energy, computed as the labels were), add isolated atoms, or use e0: "
+        f"cohesive (about {{{advice}}}).",
     )
 
 
