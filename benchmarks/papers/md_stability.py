@@ -72,10 +72,13 @@ def fitted(
     if prune > 0.0:
         from lacemaker.priors import parse_prior
 
-        gamma = parse_prior(fit.settings["prior"]).gamma(system.functions, basis=system.basis)
+        chosen = parse_prior(fit.settings["prior"])
+        gamma = chosen.gamma(system.functions, basis=system.basis)
         size = np.abs(gamma * fit.coefficients)
         kept = np.flatnonzero(size >= prune * size.max())
-        small = lace.solve(system.restrict(kept), prior=parse_prior(fit.settings["prior"]), e0=e0)
+        if isinstance(prior, EvidencePrior):  # the same likelihood, the choice made
+            chosen = EvidencePrior(candidates=(chosen,), likelihood_power=prior.likelihood_power)
+        small = lace.solve(system.restrict(kept), prior=chosen, e0=e0)
         coefficients = np.zeros(system.n_functions)
         coefficients[kept] = small.coefficients
         return lace.Potential(system.basis, coefficients, small.e0)

@@ -142,7 +142,8 @@ def sparse_models(
         system = systems["full"]["train"].restrict(pool)
         for name, kind in (("asp", ASP), ("omp", OMP)):
             wanted = tuple(s for s in sizes if s < len(pool))
-            path = lace.solve(system, solver=kind(sizes=wanted, max_functions=max(wanted), refit="none"))
+            solver = kind(sizes=wanted, max_functions=max(wanted), refit="none")
+            path = lace.solve(system, solver=solver, prior="algebraic")
             for model in path:
                 used = np.sort(pool[model.support])
                 yield Model(name + suffix, f"n={len(used)}", "full", used)
@@ -157,7 +158,7 @@ def fit_one(element: str, model: Model, bases: dict, systems: dict) -> dict[str,
         columns = np.concatenate([columns, np.arange(n, pair.n_functions)])
     begin = time.process_time()
     fit = lace.solve(
-        basis["train"].restrict(columns), solver=lace.BLR(), validation=basis["test"].restrict(columns)
+        basis["train"].restrict(columns), prior="algebraic", validation=basis["test"].restrict(columns)
     )
     seconds = time.process_time() - begin
     values = np.zeros(pair.n_functions)

@@ -29,7 +29,7 @@ import lacemaker as lace
 from common import R0, header
 from lacemaker.analysis.minima import SpuriousMinima, spurious_minima
 from lacemaker.basis import RepulsionRestraint
-from lacemaker.priors import AlgebraicPrior, NoPrior, Prior, SOAPPrior
+from lacemaker.priors import AlgebraicPrior, EvidencePrior, NoPrior, Prior, SOAPPrior
 from zuo2020 import DEGREES, frames_of
 
 FAULTS = (
@@ -44,6 +44,7 @@ PRIORS: dict[str, Prior] = {
     "algebraic 2": AlgebraicPrior(p=2),
     "algebraic 4": AlgebraicPrior(p=4),
     "gaussian 1.0": SOAPPrior(sigma=1.0, form="closed"),
+    "evidence": EvidencePrior(),
 }
 
 

@@ -31,13 +31,17 @@ from lacemaker.analysis.errors import error_table
 from lacemaker.analysis.stability import survive
 from lacemaker.basis import RepulsionRestraint
 from lacemaker.potential.speed import measure_speed
-from lacemaker.priors import AlgebraicPrior, NoPrior, Prior
+from lacemaker.priors import AlgebraicPrior, EvidencePrior, NoPrior, Prior
 from lacemaker.regression.solvers.asp import ASP
 from lacemaker.regression.solvers.omp import OMP
 
-PRIORS: dict[str, Prior] = {"none": NoPrior(), "algebraic 4": AlgebraicPrior(p=4)}
+PRIORS: dict[str, Prior] = {
+    "none": NoPrior(),
+    "algebraic 4": AlgebraicPrior(p=4),
+    "evidence": EvidencePrior(),
+}
 SIZES = (50, 100, 200, 400, 800)
-PATHS = (("OMP", "algebraic 4"), ("ASP", "algebraic 4"), ("OMP", "none"))
+PATHS = (("OMP", "algebraic 4"), ("ASP", "algebraic 4"), ("OMP", "none"), ("OMP", "evidence"))
 PEAKS = {("O", "O"): (2.4, 3.3), ("O", "H"): (0.8, 1.3)}
 XTICKS = {"size": (50, 100, 200, 400, 800, 1600), "cost": (4, 6, 8, 10, 15, 20, 30)}
 YTICKS = (40, 60, 80, 100, 150, 200, 300)  # meV/Å
@@ -176,7 +180,7 @@ def draw(done: dict[str, Any], path: Path) -> None:
 
     figure, axes = plt.subplots(1, 3, figsize=(11, 3.3))
     for panel, x in zip(axes[:2], ("size", "cost"), strict=True):
-        for kind, prior in (*PATHS, ("dense", "algebraic 4"), ("dense", "none")):
+        for kind, prior in (*PATHS, *(("dense", prior) for prior in PRIORS)):
             rows = [row for name, row in done.items() if name.startswith(f"{kind} | {prior} | ")]
             style = "x" if kind == "dense" else "o-"
             panel.loglog(

@@ -151,6 +151,20 @@ def test_isolated_atoms_give_e0_and_otherwise_it_is_fitted(job, capsys):
     assert "E0: fitted together with the coefficients" in capsys.readouterr().err
 
 
+def test_an_e0_that_binds_atoms_apart_is_told(job, capsys):
+    """Labels turned upside down: repulsive at all distances, and so above the atoms apart."""
+    from ase.io import read, write
+
+    frames = read(job / "train.xyz", ":")
+    for frame in frames:
+        frame.info["REF_energy"] *= -1.0
+        frame.info.pop("REF_stress", None)
+        frame.arrays["REF_forces"] *= -1.0
+    write(job / "train.xyz", frames)
+    assert main(["fit", str(job / "config.yaml"), "--no-report"]) == 0
+    assert "atoms apart are more stable than the training structures" in capsys.readouterr().err
+
+
 def test_test_fraction_holds_frames_out(job):
     config_with(job, "test: test.xyz", "test_fraction: 0.25, seed: 3")
     assert main(["fit", str(job / "config.yaml"), "--no-report"]) == 0

@@ -93,6 +93,15 @@ def test_average_is_one_energy_for_all_and_warns():
     assert found.values == {"O": -15.0, "Ti": -15.0}
 
 
+def test_cohesive_puts_atoms_apart_above_the_data_by_the_tabulated_energy():
+    frames = [compound(t, o, 3.0 * o - 7.0 * t) for t, o in [(1, 2), (2, 2), (1, 4), (3, 0)]]
+    with pytest.warns(LacemakerWarning, match="estimated by cohesive(.|\n)*good to an eV"):
+        found = reference_energies(frames, ["O", "Ti"], "cohesive")
+    np.testing.assert_allclose(found.array(["O", "Ti"]), [3.0 + 2.60, -7.0 + 4.85], atol=1e-10)
+    with pytest.raises(DataError, match=r"needs a tabulated value(.|\n)*none of He"):
+        reference_energies([frame(4, symbol="He", energy=-20.0)], ["He"], "cohesive")
+
+
 def test_all_electron_labels_against_valence_atoms_are_a_plain_error():
     frames = [atom("Si", -0.8), frame(4, energy=4 * -7890.0)]
     with pytest.raises(DataError, match=r"do not belong together(.|\n)*all-electron and the other valence"):
@@ -123,5 +132,5 @@ def test_zero_and_no_energies():
 
 
 def test_unknown_method_lists_the_known():
-    with pytest.raises(DataError, match=r"unknown method(.|\n)*isolated_atoms, least_squares"):
+    with pytest.raises(DataError, match=r"unknown method(.|\n)*isolated_atoms, cohesive, least_squares"):
         reference_energies([frame(2)], ["Si"], "atoms")

@@ -25,6 +25,7 @@ LOOSE = 1.3  # bond lengths: atoms farther than that from all others are gas, no
 TOLERANCE = 0.005  # eV/atom below the crystal that still count as the crystal
 BOTTOM = 5.0  # eV/atom below the crystal: there is no need to follow a collapse further
 FAR = 3.0  # bond lengths; nobody asks how far apart atoms are beyond that
+DRAWS = 10  # of a volume, where atoms do not fit
 TRIES = 20
 
 
@@ -124,12 +125,22 @@ def relax_random_cells(
     rng = np.random.default_rng(seed)
     found = []
     for k in range(n_cells):
-        atoms = random_cell(symbols, volume * rng.uniform(*DENSITIES), APART * bond_length, rng)
+        atoms = _drawn(symbols, volume, APART * bond_length, rng)
         atoms.calc = calculator
         found.append(_relaxed(atoms, bond_length, crystal_energy, n_steps, relax_cell))
         if advance is not None:
             advance(k + 1, n_cells)
     return found
+
+
+def _drawn(symbols: Sequence[str], volume: float, apart: float, rng: np.random.Generator) -> Atoms:
+    """A random cell of a random volume; another volume where dense ones do not come off."""
+    for _ in range(DRAWS):
+        try:
+            return random_cell(symbols, volume * rng.uniform(*DENSITIES), apart, rng)
+        except DataError:
+            continue
+    return random_cell(symbols, volume * DENSITIES[1], apart, rng)
 
 
 def _relaxed(

@@ -128,7 +128,8 @@ class RowWeights(RowNumbers):
         return self.model_dump(exclude_none=True, exclude={"energy_scaling"})
 
 
-E0 = Literal["auto", "isolated_atoms", "least_squares", "average", "zero", "fit"] | dict[str, float]
+_E0Method = Literal["auto", "isolated_atoms", "cohesive", "least_squares", "average", "zero", "fit"]
+E0 = _E0Method | dict[str, float]
 
 
 class Config(Section):

@@ -27,7 +27,7 @@ basis:
 repulsion: auto
 
 # Energies of the isolated atoms. auto: those of one-atom frames, fitted where there are none.
-# Also: isolated_atoms, least_squares, average, zero, fit, or a table such as {{Si: -3.2}}
+# Also: isolated_atoms, cohesive, least_squares, average, zero, fit, or a table such as {{Si: -3.2}}
 e0: auto
 
 # By config_type, multiplying residuals (energies and virials are divided by √N as well).

@@ -23,6 +23,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lacemaker.regression.factor import Factor, merge, triangle
+from lacemaker.regression.low_rank_evidence import LowRankEvidence
 
 __all__ = ["Component", "EvidenceMaximum", "maximise_evidence"]
 
@@ -74,13 +75,15 @@ def maximise_evidence(
     components: Sequence[Component],
     starts: Sequence[Matrix],
     *,
+    cheap: LowRankEvidence | None = None,
     tolerance: float = 1e-3,
     max_evaluations: int = 200,
 ) -> EvidenceMaximum:
     """Maximise the log evidence over the log weights of the free components.
 
     Deterministic: evaluates every start, climbs from the best by L-BFGS in log w scaled by √(N/2), in which
-    the curvature is of order one, and moves the reference when a weight has changed by more than 10⁴.
+    the curvature is of order one, and moves the reference when a weight has changed by more than 10⁴. With
+    ``cheap`` no reference is needed.
 
     Raises
     ------
@@ -89,12 +92,12 @@ def maximise_evidence(
     """
     limits = np.array([component.largest_log_weight for component in components])
     allowed = [np.minimum(start, limits) for start in starts]
-    reference = _Reference(components, allowed[0])
+    reference = _Reference(components, allowed[0], cheap)
     search = _Search(components, tolerance, max_evaluations)
     begin = min(allowed, key=lambda start: search.value(reference, start))
     for _ in range(_MAX_REBASES):
         if np.max(np.abs(begin - reference.log_weights)) > _REBASE:
-            reference = _Reference(components, begin)
+            reference = _Reference(components, begin, cheap)
         end = search.climb(reference, begin)
         moved, begin = np.max(np.abs(end - reference.log_weights)), end
         if moved < _REBASE or search.spent:
@@ -129,10 +132,15 @@ def _posterior(components: Sequence[Component], log_weights: Matrix) -> tuple[Ma
 class _Reference:
     """The components in coordinates where H at the reference weights is the identity."""
 
-    def __init__(self, components: Sequence[Component], log_weights: Matrix) -> None:
+    def __init__(
+        self, components: Sequence[Component], log_weights: Matrix, cheap: LowRankEvidence | None = None
+    ) -> None:
         from scipy.linalg import blas
 
         self.log_weights = np.array(log_weights, dtype=float)
+        self._cheap = cheap
+        if cheap is not None:
+            return
         factor, origin = _posterior(components, self.log_weights)
         self._counts = np.array([float(component.factor.n_rows) for component in components])
         self._log_det = 2.0 * float(np.sum(np.log(np.abs(np.diagonal(factor)))))
@@ -158,6 +166,8 @@ class _Reference:
 
     def evaluate(self, log_weights: Matrix) -> tuple[float, Matrix]:
         """-2 log p (without N log 2π) and its gradient by log w; remembered."""
+        if self._cheap is not None:
+            return self._cheap.evaluate(log_weights)
         key = log_weights.tobytes()
         if key not in self._remembered:
             self._remembered[key] = self._evaluated(log_weights)

@@ -17,6 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 __all__ = [
+    "Bidiagonal",
     "absorb_rows",
     "move_columns",
     "reciprocal_condition",
@@ -95,11 +96,66 @@ def absorb_rows(factor: Matrix, rows: Matrix, *, triangular: bool = False) -> No
     )  # fmt: skip
 
 
+class Bidiagonal:
+    """R = Q B Pᵀ with B upper bidiagonal; Q and P are kept as reflections (8/3 n³ flops, one copy of R).
+
+    Attributes
+    ----------
+    diagonal : (n,) array
+    off : (n - 1,) array
+        Above the diagonal of B.
+    """
+
+    def __init__(self, matrix: Matrix) -> None:
+        n = self._n = matrix.shape[0]
+        self._reflections = np.array(matrix, dtype=np.float64, order="F")
+        self.diagonal, off = np.empty(n), np.empty(max(n, 1))
+        self._tau_q, self._tau_p, self._work = np.empty(n), np.empty(n), np.empty(max(64 * 2 * n, 1))
+        if n > 0:
+            _call(
+                "dgebrd", _int(n), _int(n), self._reflections, _int(n), self.diagonal, off,
+                self._tau_q, self._tau_p, self._work, _int(self._work.size),
+            )  # fmt: skip
+        self.off = off[: max(n - 1, 0)]
+
+    def left(self, target: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Qᵀ target, (n,)."""
+        rotated, n = np.array(target, dtype=np.float64), _int(self._n)
+        if self._n > 0:
+            _call(
+                "dormbr", "Q", "L", "T", n, _int(1), n, self._reflections, n, self._tau_q,
+                rotated, n, self._work, _int(self._work.size),
+            )  # fmt: skip
+        return rotated
+
+    def right(self, rows: Matrix) -> Matrix:
+        """Rows times P, (m, n) with m at most n."""
+        rotated, n = np.array(rows, dtype=np.float64, order="F"), _int(self._n)
+        m = _int(len(rotated))
+        if rotated.size > 0:
+            _call(
+                "dormbr", "P", "R", "N", m, n, n, self._reflections, n, self._tau_p,
+                rotated, m, self._work, _int(self._work.size),
+            )  # fmt: skip
+        return rotated
+
+    def singular_projection(self, target: NDArray[np.float64]) -> tuple[Matrix, Matrix]:
+        """Singular values (descending) and Uᵀ target, by implicit QR on the bidiagonal alone."""
+        n = self._n
+        diagonal, off, rotated = self.diagonal.copy(), self.off.copy(), self.left(target)
+        none, one = np.empty(1), _int(1)
+        if n > 0:
+            _call(
+                "dbdsqr", "U", _int(n), _int(0), _int(0), one, diagonal, off if n > 1 else none,
+                none, one, none, one, rotated, _int(n), self._work,
+            )  # fmt: skip
+        return diagonal, rotated
+
+
 def singular_projection(factor: Matrix, target: NDArray[np.float64]) -> tuple[Matrix, Matrix]:
     """Singular values d of a square matrix and Uᵀ target, without forming U or V.
 
-    Bidiagonalises once (8/3 n³ flops), then runs the implicit QR iteration on the bidiagonal alone: about a
-    third of the time of a full SVD and one (n, n) copy of memory.
+    About a third of the time of a full SVD and one (n, n) copy of memory.
 
     Returns
     -------
@@ -107,25 +163,7 @@ def singular_projection(factor: Matrix, target: NDArray[np.float64]) -> tuple[Ma
     projection : (n,) array
         Uᵀ target in the same order.
     """
-    n = factor.shape[0]
-    matrix = np.array(factor, dtype=np.float64, order="F")
-    rotated = np.array(target, dtype=np.float64)
-    if n == 0:
-        return np.empty(0), rotated
-    diagonal, off = np.empty(n), np.empty(max(n, 1))
-    tau_q, tau_p, work = np.empty(n), np.empty(n), np.empty(64 * 2 * n)
-    size = _int(work.size)
-    _call("dgebrd", _int(n), _int(n), matrix, _int(n), diagonal, off, tau_q, tau_p, work, size)
-    _call(
-        "dormbr", "Q", "L", "T", _int(n), _int(1), _int(n), matrix, _int(n), tau_q,
-        rotated, _int(n), work, size,
-    )  # fmt: skip
-    none, one = np.empty(1), _int(1)
-    _call(
-        "dbdsqr", "U", _int(n), _int(0), _int(0), one, diagonal, off,
-        none, one, none, one, rotated, _int(n), work,
-    )  # fmt: skip
-    return diagonal, rotated
+    return Bidiagonal(factor).singular_projection(target)
 
 
 def reciprocal_condition(factor: Matrix) -> float:

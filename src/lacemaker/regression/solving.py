@@ -31,6 +31,9 @@ if TYPE_CHECKING:
 
 Matrix = NDArray[np.float64]
 
+UNBOUND = 0.5  # eV/atom: a fitted E0 this far below the mean energy of the data is told
+BELOW_THE_DATA = "The fitted one-body energies lie below the mean energy per atom of the data"
+
 
 @overload
 def solve(  # type: ignore[overload-overlap]  # a PathSolver is a Solver that returns more
@@ -232,6 +235,31 @@ def _one_body_messages(system: TriangularSystem, one_body: OneBody) -> tuple[str
     )
 
 
+def _cohesion_messages(system: TriangularSystem, posed: _Posed, e0: Matrix) -> tuple[str, ...]:
+    """Whether a fitted E0 says that atoms apart are bound: against the mean energy of the data, θ = 0."""
+    from lacemaker.structures.cohesion import COHESIVE_ENERGIES
+
+    if system.basis is None or posed.one_body is None or posed.one_body.rank < len(e0):
+        return ()
+    mean = posed.one_body.energies(np.zeros(system.n_functions))
+    if not np.all(e0 < mean - UNBOUND):  # of every element: single ones may lie lower in a compound
+        return ()
+    found = ", ".join(
+        f"{symbol} {value:.2f} (data {average:.2f})"
+        for symbol, value, average in zip(system.elements, e0, mean, strict=True)
+    )
+    advice = ", ".join(
+        f"{symbol}: {average + COHESIVE_ENERGIES[symbol]:.2f}"
+        for symbol, average in zip(system.elements, mean, strict=True)
+        if symbol in COHESIVE_ENERGIES
+    )
+    return (
+        f"{BELOW_THE_DATA}, so that atoms apart are more stable than the training structures. Found {found} "
+        "eV. Give E0 (the free atom's energy, computed as the labels were), add isolated atoms, or use e0: "
+        f"cohesive (about {{{advice}}}).",
+    )
+
+
 def _validation_score(held_out: TriangularSystem, posed: _Posed, table: Weights | None) -> Any:
     """Mean squared weighted residual of scaled coefficients on held-out rows."""
     factor = held_out.weighted(table)
@@ -282,7 +310,11 @@ def _finish(
         rank=solution.rank,
         condition=solution.condition,
         rmse=rmse,
-        messages=(f"{method.kind}: {solution.message}.", *posed.messages),
+        messages=(
+            f"{method.kind}: {solution.message}.",
+            *posed.messages,
+            *_cohesion_messages(system, posed, e0),
+        ),
         settings={"solver": method.model_dump(), **posed.settings},
         timings=clock.seconds,
         details=details,

@@ -10,12 +10,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lacemaker.structures._messages import data_error, three_parts, warn
+from lacemaker.structures.cohesion import COHESIVE_ENERGIES
 from lacemaker.structures.elements import atomic_number
 from lacemaker.structures.frame import Frame
 
 __all__ = ["METHODS", "ReferenceEnergies", "composition", "reference_energies"]
 
-METHODS = ("auto", "isolated_atoms", "least_squares", "average", "zero")
+METHODS = ("auto", "isolated_atoms", "cohesive", "least_squares", "average", "zero")
 
 _IMPLAUSIBLE = 20.0  # eV/atom between labels and E0: more than any cohesive energy
 _SAME = 1e-3  # eV; isolated atoms of one element must agree within it
@@ -30,7 +31,8 @@ class ReferenceEnergies:
     values : dict of str to float
         eV by chemical symbol.
     method : str
-        How they were found: ``isolated_atoms``, ``given``, ``least_squares``, ``average`` or ``zero``.
+        How they were found: ``isolated_atoms``, ``given``, ``cohesive``, ``least_squares``, ``average``
+        or ``zero``.
     residual_per_atom : float
         Mean over frames of (energy - sum of E0) / n_atoms, eV: minus the mean cohesive energy where E0
         are isolated atoms. NaN where no frame has an energy.
@@ -83,7 +85,10 @@ def reference_energies(
         ``isolated_atoms``: from frames of one atom with a config_type such as ``IsolatedAtom``.
         A mapping ``{"Si": -0.81}``: as given, in eV.
         ``least_squares``: the composition-dependent part of all energies; ``average``: the mean energy per
-        atom, for every element the same; both warn, as they are no energies of atoms. ``zero``: none.
+        atom, for every element the same; both warn, as they are no energies of atoms. ``cohesive``: least
+        squares plus the tabulated cohesive energies of the elements, so that atoms apart lie about where
+        they should above the data (to an eV: magnetism of the atoms and much else is not known). ``zero``:
+        none.
         ``auto``: isolated atoms where every element has one, else least squares.
 
     Raises
@@ -161,7 +166,7 @@ def _require_all(elements: Sequence[str], found: Iterable[str]) -> None:
 
 
 def _estimate(frames: Sequence[Frame], elements: Sequence[str], method: str) -> ReferenceEnergies:
-    """Least squares or average, with the warning they deserve."""
+    """Least squares, with or without cohesive energies, or average, with the warning they deserve."""
     labelled = [f for f in frames if f.energy is not None]
     if not labelled:
         raise data_error(
@@ -180,17 +185,31 @@ def _estimate(frames: Sequence[Frame], elements: Sequence[str], method: str) -> 
         centre = float(per_atom.mean())  # the least change from one common energy where rank is short
         solution = np.linalg.lstsq(fractions, per_atom - centre * fractions.sum(axis=1), rcond=None)[0]
         values = {e: float(centre + v) for e, v in zip(elements, solution, strict=True)}
+    if method == "cohesive":
+        _require_tabulated(elements)
+        values = {e: v + COHESIVE_ENERGIES[e] for e, v in values.items()}
     listed = ", ".join(f"{e} {v:.4f}" for e, v in values.items())
     wrong = f"E0 was estimated by {method}: these are no energies of isolated atoms"
     found = f"{listed} eV from {len(labelled)} frames"
-    if method == "least_squares" and rank < len(elements):
+    if method != "average" and rank < len(elements):
         found += f", whose compositions determine only {rank} of {len(elements)} values"
+    single = "good to an eV" if method == "cohesive" else "meaningless"
     do = (
-        "energies of dissociation and of single atoms will be meaningless, and formation energies may tilt; "
+        f"energies of dissociation and of single atoms will be {single}, and formation energies may tilt; "
         "add isolated-atom frames (config_type=IsolatedAtom) or give E0 by element"
     )
     warn(wrong, found, do, stacklevel=4)
     return _finish(values, method, frames, elements, (three_parts(wrong, found, do),))
+
+
+def _require_tabulated(elements: Sequence[str]) -> None:
+    missing = [e for e in elements if e not in COHESIVE_ENERGIES]
+    if missing:
+        raise data_error(
+            "E0 by cohesive energies needs a tabulated value of every element",
+            f"none of {', '.join(missing)}",
+            "give E0 by element, or use e0: fit",
+        )
 
 
 def _finish(

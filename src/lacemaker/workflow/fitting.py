@@ -139,6 +139,7 @@ def reference_e0(config: Config, sets: Sets, elements: tuple[str, ...]) -> Any:
 def make_fit(config: Config, sets: Sets, basis: ACEBasis, timer: StageTimer, workdir: Path | None) -> Fit:
     """Assemble the rows and solve."""
     from lacemaker.regression import ModelPath, assemble, solve
+    from lacemaker.regression.solving import BELOW_THE_DATA
 
     e0 = reference_e0(config, sets, basis.elements)
     timer.note(
@@ -156,7 +157,11 @@ def make_fit(config: Config, sets: Sets, basis: ACEBasis, timer: StageTimer, wor
         )
     with timer.stage(f"solving for {basis.n_functions} coefficients"), blas_threads(config, basis):
         fitted: Any = solve(system, solver=config.solver, prior=config.prior, e0=e0)
-    return fitted.select(config.solver.select).fit if isinstance(fitted, ModelPath) else fitted
+    fit: Fit = fitted.select(config.solver.select).fit if isinstance(fitted, ModelPath) else fitted
+    for message in fit.messages:
+        if message.startswith(BELOW_THE_DATA):
+            warnings.warn(message, LacemakerWarning, stacklevel=2)
+    return fit
 
 
 def blas_threads(config: Config, basis: ACEBasis) -> AbstractContextManager[Any]:

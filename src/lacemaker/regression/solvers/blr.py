@@ -8,7 +8,8 @@ from pydantic import Field
 from lacemaker.errors import SolverError
 from lacemaker.regression.evidence import Component, EvidenceMaximum, maximise_evidence
 from lacemaker.regression.factor import Factor
-from lacemaker.regression.lapack import singular_projection
+from lacemaker.regression.lapack import Bidiagonal
+from lacemaker.regression.low_rank_evidence import LowRankEvidence
 from lacemaker.regression.problem import Matrix, Problem, Solution, ridge_factor
 from lacemaker.regression.shared_noise import EvidenceProfile
 from lacemaker.regression.solvers.base import Solver
@@ -34,8 +35,9 @@ class BLR(Solver):
     Shared noise: one bidiagonalisation, then a global search over σ/σ₀
     (:mod:`lacemaker.regression.shared_noise`). Per quantity: L-BFGS from the shared solution and from its
     residuals (:mod:`lacemaker.regression.evidence`). Coefficients come from an orthogonal reduction of [R
-    z; σ/σ₀ 0], never from normal equations. Restraint rows keep the shared noise. Agrees with
-    scikit-learn's ``BayesianRidge`` without intercept and hyper-priors.
+    z; σ/σ₀ 0], never from normal equations. Where all quantities but one have few rows, the search works on
+    the bidiagonal (:mod:`lacemaker.regression.low_rank_evidence`). Restraint rows keep
+    the shared noise. Agrees with scikit-learn's ``BayesianRidge`` without intercept and hyper-priors.
     """
 
     kind: Literal["blr"] = "blr"
@@ -51,13 +53,14 @@ class BLR(Solver):
                 "Noise and prior cannot be estimated: no row is left once the one-body energies are fitted. "
                 f"Found {problem.n_columns} functions and {problem.n_rows} rows. Add structures, or give E0."
             )
-        shared = self._shared(problem)
+        bidiagonal = Bidiagonal(problem.R)
+        shared = self._shared(problem, bidiagonal)
         if self.noise == "shared" or not np.any(shared.coefficients):
             return shared
-        return self._per_quantity(problem, shared)
+        return self._per_quantity(problem, shared, bidiagonal)
 
-    def _shared(self, problem: Problem) -> Solution:
-        values, projection = singular_projection(problem.R, problem.z)
+    def _shared(self, problem: Problem, bidiagonal: Bidiagonal) -> Solution:
+        values, projection = bidiagonal.singular_projection(problem.z)
         profile = EvidenceProfile(values, projection, problem.residual_squared, problem.n_rows)
         hyper = profile.maximise(self.noise_floor, self.prior_floor)
         ridge = hyper.noise / hyper.prior_scale
@@ -77,10 +80,15 @@ class BLR(Solver):
             },
         )
 
-    def _per_quantity(self, problem: Problem, shared: Solution) -> Solution:
+    def _per_quantity(self, problem: Problem, shared: Solution, bidiagonal: Bidiagonal) -> Solution:
         components = self._components(problem)
+        cheap = None
+        if LowRankEvidence.suits(components):
+            cheap = LowRankEvidence(components, bidiagonal, problem.z, problem.residual_squared)
         try:
-            found = maximise_evidence(components, _starts(problem, shared), tolerance=self.tolerance)
+            found = maximise_evidence(
+                components, _starts(problem, shared), cheap=cheap, tolerance=self.tolerance
+            )
         except ArithmeticError as error:
             raise SolverError(
                 f"The noise of each quantity could not be estimated: {error}. Found {problem.n_columns} "
