@@ -263,6 +263,8 @@ class Study:
         self._verdict()
 
     def _verdict(self) -> None:
+        if "dense 319" not in self.done:  # the pool does not hold that basis
+            return
         dense = self.done["dense 319"][0]["forces"]
         for name in ("ASP, all", "OMP", "OMP, all"):
             for row in self.done.get(name, ()):
