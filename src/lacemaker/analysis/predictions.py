@@ -149,4 +149,4 @@ class SinglePoint:
 def nearest_neighbour_distance(potential: Potential, a: str, b: str) -> float:
     """The bond length r0 (Å) by which the basis scales the distances of two elements."""
     species = [potential.elements.index(symbol) for symbol in (a, b)]
-    return float(potential.program.arrays["mb_transform_params"][species[0], species[1], 1])
+    return float(potential.bond_lengths[species[0], species[1]])

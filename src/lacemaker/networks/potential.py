@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 from collections.abc import Iterable, Mapping, Sequence
 from functools import cached_property
-from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -81,17 +80,19 @@ class NetworkPotential:
         return count_parameters(self.network)
 
     @cached_property
-    def program(self) -> Any:
-        """Atomic numbers and bond lengths under the names by which scans ask a linear potential for them."""
+    def numbers(self) -> np.ndarray:
+        """(n_elements,) atomic numbers, in the order of `elements`."""
         from ase.data import atomic_numbers
 
+        return np.array([atomic_numbers[symbol] for symbol in self.elements])
+
+    @cached_property
+    def bond_lengths(self) -> np.ndarray:
+        """(n_elements, n_elements) Å: tabulated distances of neighbours, for scans and test structures."""
         from lacemaker.basis.elements import bond_length
 
         half = np.array([0.5 * bond_length(symbol) for symbol in self.elements])
-        lengths = np.zeros((len(half), len(half), 5))
-        lengths[..., 1] = half[:, None] + half
-        numbers = np.array([atomic_numbers[s] for s in self.elements])
-        return SimpleNamespace(arrays={"elements": numbers, "mb_transform_params": lengths})
+        return half[:, None] + half
 
     @property
     def basis_spec(self) -> dict[str, Any]:

@@ -129,6 +129,16 @@ class Potential:
         return self.program.cutoff
 
     @property
+    def numbers(self) -> np.ndarray:
+        """(n_elements,) atomic numbers, in the order of `elements`."""
+        return self.program.arrays["elements"]
+
+    @property
+    def bond_lengths(self) -> np.ndarray:
+        """(n_elements, n_elements) Å: r0 by which the basis scales the distances of two elements."""
+        return self.program.arrays["mb_transform_params"][..., 1]
+
+    @property
     def basis(self) -> ACEBasis:
         """The basis, rebuilt from its specification on first use; only needed to fit again.
 

@@ -74,8 +74,8 @@ def measure_speed(
 def random_solid(potential: Potential, n_cells: int) -> Any:
     """A rattled face-centred cubic lattice of 4 n_cells³ atoms with the elements at random (fixed seed)."""
     rng = np.random.default_rng(0)
-    numbers = potential.program.arrays["elements"]
-    r0 = potential.program.arrays["mb_transform_params"][..., 1].mean()
+    numbers = potential.numbers
+    r0 = potential.bond_lengths.mean()
     edge = np.cbrt(4 * np.mean([volume_per_atom(int(number), r0) for number in numbers]))
     corners = np.stack(np.meshgrid(*[np.arange(n_cells)] * 3, indexing="ij"), axis=-1).reshape(-1, 1, 3)
     basis = np.array([[0, 0, 0], [0, 0.5, 0.5], [0.5, 0, 0.5], [0.5, 0.5, 0]])

@@ -61,7 +61,7 @@ class LabelledSet:
 
     def energies(self, potential: Potential) -> Pair:
         """Reference and predicted energies per atom relative to the one-body energies, eV/atom."""
-        e0 = dict(zip(potential.program.arrays["elements"].tolist(), potential.e0.tolist(), strict=True))
+        e0 = dict(zip(potential.numbers.tolist(), potential.e0.tolist(), strict=True))
         rows = [
             ((f.energy - base) / len(f), (predicted - base) / len(f))
             for f, predicted in zip(self.frames, self.predictions.energy, strict=True)

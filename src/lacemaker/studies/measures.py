@@ -24,13 +24,13 @@ if TYPE_CHECKING:
 BOUND = 0.05  # how far the lattice constant is searched, relative
 ELSEWHERE = 0.2  # nearest-neighbour distances: a bond that changes more belongs to another structure
 
-__all__ = ["defect_errors", "force_constant_error", "lattice_errors", "virial_errors"]
+__all__ = ["defect_errors", "force_constant_error", "label_virial_errors", "lattice_errors"]
 
 
 def lattice_errors(
     potential: Any, calculator: Any, frames: Sequence[Frame], crystal: Crystal, strain: float
 ) -> dict[str, float | bool]:
-    """Errors of the perfect lattice; see :func:`force_constant_error`, :func:`virial_errors`.
+    """Errors of the perfect lattice; see :func:`force_constant_error`, :func:`label_virial_errors`.
 
     ``lattice_constant_A`` is the error Δa₀ of zero pressure (searched within 5 %; ``lattice_found`` tells
     whether there is one).
@@ -45,7 +45,7 @@ def lattice_errors(
         scale, found = 1.0 + BOUND, False
     return {
         **force_constant_error(potential, constants),
-        **virial_errors(potential, strained, mixed, strain),
+        **label_virial_errors(potential, strained, mixed, strain),
         "lattice_constant_A": crystal.lattice_constant * (scale - 1.0),
         "lattice_found": found,
     }
@@ -89,10 +89,10 @@ def _distances(frame: Frame, atom: int) -> np.ndarray:
     return find_mic(frame.positions - frame.positions[atom], frame.cell, frame.pbc)[1]
 
 
-def virial_errors(
+def label_virial_errors(
     potential: Any, strained: Sequence[Frame], mixed: Sequence[Frame], strain: float
 ) -> dict[str, float]:
-    """Errors of the virial of unrelaxed strained cells, eV per atom.
+    """Errors of the virial against the labels of unrelaxed strained cells, eV per atom.
 
     ``virial_rms``: over all components of `strained`, the cells a fit may have seen; ``virial_max``: largest
     component over these and `mixed`, two strains at once, which no fit sees. ``virial_0``: residual stress of
