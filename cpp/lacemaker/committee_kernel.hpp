@@ -38,14 +38,12 @@ struct CommitteeWorkspace {
     std::size_t carve(void* base, const Capacity& c, int n_members) {
         Bump memory{static_cast<char*>(base)};
         constexpr int block = reverse_block<V> > forward_block<V> ? reverse_block<V> : forward_block<V>;
-        const std::size_t m = c.lmax + 1, buckets = 2 * c.n_species;
+        const std::size_t buckets = 2 * c.n_species;
         stride = c.n_rows + 1;
         X = memory.take<V>(stride), dX = memory.take<V>(stride * n_members);
         own = memory.take<V>(3 * n_members), virial = memory.take<V>(6 * n_members);
         energy = memory.take<V>(n_members);
-        scratch.R = memory.take<V>(c.n_max * block), scratch.D = memory.take<V>(c.n_max * block);
-        scratch.Q = memory.take<V>(m * (m + 1) / 2 * block);
-        scratch.c = memory.take<V>(m * block), scratch.s = memory.take<V>(m * block);
+        scratch.carve(memory, c.n_max, c.lmax, block);
         pair = memory.take<PairSlot<V>>((buckets < std::size_t(lanes<V>) ? buckets : lanes<V>) * c.max_neighbours + 1);
         order = memory.take<int>(window_sites);
         group.carve(memory, c);

@@ -41,11 +41,8 @@ struct Workspace {
 
     std::size_t carve(void* base, const Capacity& c) {
         Bump memory{static_cast<char*>(base)};
-        const std::size_t block = forward_block<V>, m = c.lmax + 1;
         X = memory.take<V>(c.n_rows + 1), dX = memory.take<V>(c.n_rows + 1);
-        scratch.R = memory.take<V>(c.n_max * block), scratch.D = memory.take<V>(c.n_max * block);
-        scratch.Q = memory.take<V>(m * (m + 1) / 2 * block);
-        scratch.c = memory.take<V>(m * block), scratch.s = memory.take<V>(m * block);
+        scratch.carve(memory, c.n_max, c.lmax, forward_block<V>);
         order = memory.take<int>(window_sites);
         group.carve(memory, c);
         stage.carve(memory, c);

@@ -10,6 +10,7 @@
 #include "harmonics.hpp"
 #include "radial.hpp"
 #include "simd.hpp"
+#include "staging.hpp"
 
 LACEMAKER_KERNEL_BEGIN
 
@@ -30,6 +31,14 @@ struct NeighbourScratch {
     V* Q;      // ((lmax + 1)(lmax + 2)/2, NB)
     V *c, *s;  // (lmax + 1, NB)
     const int* radial_of_l = nullptr;  // (lmax + 1,) first row of R and D for each l; null: the same for all
+
+    // For n radial functions of NB neighbours at once.
+    void carve(Bump& memory, std::size_t n, std::size_t lmax, std::size_t NB) {
+        const std::size_t m = lmax + 1;
+        R = memory.take<V>(n * NB), D = memory.take<V>(n * NB);
+        Q = memory.take<V>(m * (m + 1) / 2 * NB);
+        c = memory.take<V>(m * NB), s = memory.take<V>(m * NB);
+    }
 };
 
 // Rows of R or D that belong to l.

@@ -26,13 +26,9 @@ struct TabulatedWorkspace {
 
     std::size_t carve(void* base, const TabulatedCapacity& c) {
         Bump memory{static_cast<char*>(base)};
-        constexpr int block = reverse_block<V>;
-        const std::size_t m = c.lmax + 1, n = c.n_functions + lanes<V>;
         stride = c.n_rows + 1;
         X = memory.take<V>(stride), dX = memory.take<V>(stride * c.n_densities);
-        scratch.R = memory.take<V>(n * block), scratch.D = memory.take<V>(n * block);
-        scratch.Q = memory.take<V>(m * (m + 1) / 2 * block);
-        scratch.c = memory.take<V>(m * block), scratch.s = memory.take<V>(m * block);
+        scratch.carve(memory, c.n_functions + lanes<V>, c.lmax, reverse_block<V>);
         order = memory.take<int>(window_sites);
         group.carve(memory, c);
         stage.carve(memory, c);

@@ -3,6 +3,7 @@
 #include <nanobind/stl/vector.h>
 
 #include "arrays.hpp"
+#include "design_tables.hpp"
 #include "lacemaker/design.hpp"
 #include "structure.hpp"
 
@@ -20,16 +21,9 @@ void construct(DesignRows* self, const Tables& tables, Vector<std::int32_t> prod
                Vector<std::int64_t> product_first, Vector<std::int32_t> product_index, Vector<std::int32_t> row_centre,
                Vector<std::int64_t> row_first, Vector<std::int32_t> row_product, Vector<double> row_coefficient,
                Array<std::int32_t, nb::shape<-1, -1, -1>> pair_column, int n_columns, const std::string& isa) {
-    DesignTables d;
-    d.product_centre = to_vector(product_centre);
-    d.product_first = to_vector(product_first);
-    d.product_index = to_vector(product_index);
-    d.row_centre = to_vector(row_centre);
-    d.row_first = to_vector(row_first);
-    d.row_product = to_vector(row_product);
-    d.row_coefficient = to_vector(row_coefficient);
-    d.pair_column = to_vector(pair_column);
-    d.n_columns = n_columns;
+    const DesignTables d =
+        design_tables(product_centre, product_first, product_index, row_centre, row_first, row_product, row_coefficient,
+                      pair_column, n_columns);
     const lacemaker::Isa chosen = lacemaker::choose_isa(isa);
     nb::gil_scoped_release released;
     new (self) DesignRows(tables, d, chosen);
