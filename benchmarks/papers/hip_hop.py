@@ -137,9 +137,9 @@ def rmd17(options: argparse.Namespace) -> None:
         data = {name: plain_copy(folder / f"{name}_01.xyz.xz", work) for name in ("train", "test")}
         config = {
             "data": data, "validation_fraction": 0.05, "e0": "least_squares",
-            "loss": {"energy": 0.1, "forces": 1.0, "hierarchy": 0.004},
-            "schedule": {"batch_size": 10, "max_batch_size": 40, "patience": 15, "stopping_patience": 60,
-                         "max_epochs": 800},
+            "loss": {"energy": 0.5, "forces": 1.0, "hierarchy": 0.004},
+            "schedule": {"batch_size": 10, "max_batch_size": 40, "patience": 8, "stopping_patience": 50,
+                         "max_epochs": 400},
         }  # fmt: skip
         for seed in range(options.seeds):
             for net in options.nets:

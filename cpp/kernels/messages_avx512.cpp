@@ -1,7 +1,6 @@
 #define LACEMAKER_ISA avx512
 #define LACEMAKER_VECTOR_BYTES 64
-#include "lacemaker/messages.hpp"
-#include "lacemaker/messages_invariants.hpp"
+#include "lacemaker/messages_functions.hpp"
 
 namespace lacemaker {
 extern const MessageKernels message_kernels_avx512;

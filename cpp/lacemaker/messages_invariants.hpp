@@ -306,11 +306,4 @@ void invariant_pass(const InvariantView<T>& v, std::int64_t begin, std::int64_t 
 
 }  // namespace rows
 
-template <class T>
-constexpr MessageFunctions<T> message_functions() {
-    constexpr int w = LACEMAKER_VECTOR_BYTES / int(sizeof(T));
-    return {rows::message_forward<T, w>,    rows::message_backward<T, w>,  rows::message_double_backward<T, w>,
-            rows::invariant_pass<T, w, 0>, rows::invariant_pass<T, w, 1>, rows::invariant_pass<T, w, 2>};
-}
-
 LACEMAKER_KERNEL_END

@@ -43,6 +43,33 @@ LACEMAKER_INLINE T sum(const Lanes<T, W>& v) {
     }
 }
 
+// exp(x) of x <= 0; zero below -600 (-60 for float), where library versions slow down at results without a normal number.
+template <class T, int W>
+LACEMAKER_INLINE Lanes<T, W> decay(const Lanes<T, W>& x) {
+    constexpr bool wide = sizeof(T) == 8;
+    constexpr T lowest = wide ? T(-600) : T(-60);
+    if constexpr (W == 1) {
+        return x < lowest ? T(0) : T(wide ? __builtin_exp(x) : __builtin_expf(x));
+    } else {
+        using V = Lanes<T, W>;
+        typedef decltype(V{} < V{}) Integers;  // as wide as T
+        constexpr int digits = wide ? 52 : 23, bias = wide ? 1023 : 127, terms = wide ? 13 : 7;
+        constexpr T high = wide ? T(0x1.62e42fee00000p-1) : T(0x1.62e400p-1);  // log 2 in two parts
+        constexpr T low = T(0.6931471805599453094L - (long double)(high));
+        const Integers gone = x < lowest;
+        const V y = gone ? V{} : x;
+        const Integers n = __builtin_convertvector(y * T(1.4426950408889634) - T(0.5), Integers);  // to nearest, y <= 0
+        const V whole = __builtin_convertvector(n, V), r = (y - whole * high) - whole * low;
+        V e = V{} + 1;  // Horner form of the series, |r| < 0.35
+        LACEMAKER_UNROLL
+        for (int k = terms; k > 0; --k) e = T(1) + e * r * (T(1) / T(k));
+        const Integers bits = (n + bias) << digits;
+        V power;
+        __builtin_memcpy(&power, &bits, sizeof(V));
+        return gone ? V{} : V(e * power);
+    }
+}
+
 // Calls f.template run<W, N>(column) for chunks of N registers of W lanes that together cover 0 .. n - 1.
 template <class T, int W, int N, class F>
 LACEMAKER_INLINE void chunks(int n, int start, F&& f) {

@@ -31,6 +31,31 @@ struct InvariantView {
     T *out_x, *out_m; // like x, like m
 };
 
+// Group norm of HIP-HOP-NN over the features of a row, x (n_atoms, K, F): h = (x - mean) rho, y_k = weight_k h + bias_k.
+template <class T>
+struct NormView {
+    int n_f, n_x;
+    T eps;                         // added to the variance
+    const T *x, *weight, *bias;    // weight, bias (K, F)
+    const T* g;                    // like x: derivative of a scalar by y
+    const T *dx, *dweight, *dbias; // directions of the double backward pass, like x, weight and bias
+    T *out_x, *out_weight;         // results; weights are added to
+    T* out_g;                      // y in the forward pass, (K, F) by the bias in the backward pass, by g in the last
+};
+
+// Sensitivities s_pn = e_pn f_p with e = exp(-sigma_n^2 x^2 / 2), x = 1 / r_p - 1 / mu_n.
+template <class T>
+struct SensitivityView {
+    int n_s;
+    const T *r, *f;        // (n_pairs)
+    const T *mu, *sigma;   // (n_s)
+    const T *e, *g;        // (n_pairs, n_s); g: derivative of a scalar by s
+    const T *dr, *df, *dmu, *dsigma;  // directions of the double backward pass, like r, f, mu, sigma
+    T *out_s, *out_e;      // (n_pairs, n_s): s and e in the forward pass; out_s by g in the last
+    T *out_r, *out_f;      // (n_pairs), added to
+    T *out_mu, *out_sigma; // (n_s), added to
+};
+
 template <class T>
 struct MessageFunctions {
     void (*forward)(const MessageView<T>&, std::int64_t, std::int64_t);          // range of atoms
@@ -39,6 +64,8 @@ struct MessageFunctions {
     void (*invariants)(const InvariantView<T>&, std::int64_t, std::int64_t);
     void (*invariants_backward)(const InvariantView<T>&, std::int64_t, std::int64_t);         // fills out_m
     void (*invariants_double_backward)(const InvariantView<T>&, std::int64_t, std::int64_t);  // out_x by g, out_m by m
+    void (*norm[3])(const NormView<T>&, std::int64_t, std::int64_t);                // range of atoms
+    void (*sensitivities[3])(const SensitivityView<T>&, std::int64_t, std::int64_t);  // range of pairs
 };
 
 struct MessageKernels {

@@ -4,59 +4,16 @@
 #include <nanobind/stl/string.h>
 
 #include <algorithm>
-#include <atomic>
 #include <mutex>
 #include <optional>
 
-#include "arrays.hpp"
-#include "lacemaker/dispatch.hpp"
-#include "lacemaker/messages_view.hpp"
 #include "lacemaker/threads.hpp"
-
-namespace lacemaker {
-extern const MessageKernels message_kernels_baseline;
-#ifdef LACEMAKER_X86_KERNELS
-extern const MessageKernels message_kernels_avx2;
-extern const MessageKernels message_kernels_avx512;
-#endif
-}  // namespace lacemaker
+#include "message_kernels.hpp"
 
 namespace lacemaker::python {
 namespace {
 
 using Index = Array<std::int64_t, nb::ndim<1>>;
-template <class T>
-using Matrix = Array<T, nb::ndim<2>>;
-template <class T>
-using Cube = Array<T, nb::ndim<3>>;
-template <class T>
-using OutMatrix = Output<T, nb::ndim<2>>;
-template <class T>
-using OutCube = Output<T, nb::ndim<3>>;
-
-const MessageKernels& kernels_of(Isa isa) {
-#ifdef LACEMAKER_X86_KERNELS
-    if (isa == Isa::avx512) return message_kernels_avx512;
-    if (isa == Isa::avx2) return message_kernels_avx2;
-#endif
-    return message_kernels_baseline;
-}
-
-std::atomic<const MessageKernels*>& chosen() {
-    static std::atomic<const MessageKernels*> kernels{&kernels_of(choose_isa("auto"))};
-    return kernels;
-}
-
-const MessageKernels& kernels() { return *chosen().load(); }
-
-template <class T>
-const MessageFunctions<T>& functions() {
-    if constexpr (sizeof(T) == 4) {
-        return kernels().in_float;
-    } else {
-        return kernels().in_double;
-    }
-}
 
 template <class T>
 MessageView<T> view_of(const Matrix<T>& s, const Matrix<T>& t, const Cube<T>& y, const Index& first, const Index& neighbour) {
@@ -79,13 +36,6 @@ MessageView<T> view_of(const Matrix<T>& s, const Matrix<T>& t, const Cube<T>& y,
     v.t = t.data();
     v.y = y.data();
     return v;
-}
-
-template <class A, class B>
-void same_shape(const A& a, const B& b, const char* what) {
-    bool same = a.ndim() == b.ndim();
-    for (std::size_t k = 0; same && k < a.ndim(); ++k) same = a.shape(k) == b.shape(k);
-    require(same, std::string(what) + " has the wrong shape");
 }
 
 template <class A, class T>
@@ -129,7 +79,7 @@ void bind_type(nb::module_& m) {
               v.out_m = out.data();
               const std::int64_t n = std::int64_t(y.shape(0));
               nb::gil_scoped_release free;
-              run<T>(functions<T>().forward, v, n, n_threads);
+              run<T>(message_functions<T>().forward, v, n, n_threads);
           },
           "s"_a.noconvert(), "t"_a.noconvert(), "y"_a.noconvert(), "first"_a.noconvert(), "neighbour"_a.noconvert(),
           "out"_a.noconvert(), "n_threads"_a = 1, "Add sum_j t s y to out (n_atoms, C, F).");
@@ -147,7 +97,7 @@ void bind_type(nb::module_& m) {
               v.out_y = out_y ? out_y->data() : nullptr;
               const std::int64_t n = std::int64_t(y.shape(0));
               nb::gil_scoped_release free;
-              run<T>(functions<T>().backward, v, n, n_threads);
+              run<T>(message_functions<T>().backward, v, n, n_threads);
           },
           "g"_a.noconvert(), "s"_a.noconvert(), "t"_a.noconvert(), "y"_a.noconvert(), "first"_a.noconvert(),
           "neighbour"_a.noconvert(), "out_s"_a.noconvert(), "out_t"_a.noconvert(), "out_y"_a.noconvert().none(),
@@ -175,7 +125,7 @@ void bind_type(nb::module_& m) {
               v.out_y = out_y ? out_y->data() : nullptr;
               const std::int64_t n = std::int64_t(y.shape(0));
               nb::gil_scoped_release free;
-              run<T>(functions<T>().double_backward, v, n, n_threads);
+              run<T>(message_functions<T>().double_backward, v, n, n_threads);
           },
           "g"_a.noconvert(), "s"_a.noconvert(), "t"_a.noconvert(), "y"_a.noconvert(), "first"_a.noconvert(),
           "neighbour"_a.noconvert(), "ds"_a.noconvert(), "dt"_a.noconvert(), "dy"_a.noconvert().none(),
@@ -209,7 +159,7 @@ void bind_type(nb::module_& m) {
               if (out_x) v.out_x = fits(*out_x);
               if (dm) same_shape(*dm, m_, "dm"), v.dm = dm->data();
               if (out_m) same_shape(*out_m, m_, "out_m"), v.out_m = out_m->data();
-              const MessageFunctions<T>& f = functions<T>();
+              const MessageFunctions<T>& f = message_functions<T>();
               const auto call = pass == 0 ? f.invariants : pass == 1 ? f.invariants_backward : f.invariants_double_backward;
               const std::int64_t n = std::int64_t(m_.shape(0));
               nb::gil_scoped_release free;
@@ -225,8 +175,8 @@ void bind_type(nb::module_& m) {
 
 void bind_messages(nanobind::module_& m) {
     using namespace lacemaker;
-    m.def("choose_message_isa", [](const std::string& name) { python::chosen() = &python::kernels_of(choose_isa(name)); },
-          nanobind::arg("isa"), "Instruction set of the messages_* and invariants_* functions from now on.");
+    m.def("choose_message_isa", [](const std::string& name) { python::choose_message_kernels(name); },
+          nanobind::arg("isa"), "Instruction set of all network kernels from now on.");
     lacemaker::python::bind_type<float>(m);
     lacemaker::python::bind_type<double>(m);
 }

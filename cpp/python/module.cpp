@@ -14,6 +14,7 @@ void bind_committee(nb::module_& m);
 void bind_design(nb::module_& m);
 void bind_grade(nb::module_& m);
 void bind_messages(nb::module_& m);
+void bind_layers(nb::module_& m);
 
 NB_MODULE(_core, m) {
     m.doc() = "Compiled kernels of lacemaker.";
@@ -41,5 +42,6 @@ NB_MODULE(_core, m) {
 #endif
 #ifdef LACEMAKER_MESSAGES
     bind_messages(m);
+    bind_layers(m);
 #endif
 }

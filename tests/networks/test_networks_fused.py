@@ -8,9 +8,11 @@ from molecules import batch, ethanol, small_crystal, structure  # noqa: E402
 from test_networks_symmetry import KINDS, network  # noqa: E402
 
 from lacemaker import _core  # noqa: E402
-from lacemaker.networks import fused  # noqa: E402
+from lacemaker.networks import fused, fused_layers  # noqa: E402
+from lacemaker.networks.interactions import plain_group_norm  # noqa: E402
 from lacemaker.networks.invariants import plain_invariants  # noqa: E402
 from lacemaker.networks.messages import plain_messages  # noqa: E402
+from lacemaker.networks.sensitivity import plain_sensitivities  # noqa: E402
 
 needs_kernels = pytest.mark.skipif(
     not fused.usable(torch.zeros(1)), reason="the core was built without these kernels"
@@ -33,7 +35,7 @@ def derivatives(function, inputs):
     g = random(value).requires_grad_()
     first = torch.autograd.grad(value, inputs, g, create_graph=True)
     total = sum((a * random(a)).sum() for a in first)
-    second = torch.autograd.grad(total, [*inputs, g])
+    second = torch.autograd.grad(total, [*inputs, g], materialize_grads=True)
     return [value, *first, *second]
 
 
@@ -70,6 +72,54 @@ def test_invariants_and_their_derivatives(width, l_max, n_max, dtype):
     agree(ours, theirs, TOLERANCE[dtype] * 10)
 
 
+@pytest.mark.parametrize("dtype", [torch.float64, torch.float32])
+@pytest.mark.parametrize("width", [w for w in WIDTHS if w > 1])
+@pytest.mark.parametrize("n_x", [1, 13])
+def test_group_norm_and_its_derivatives(width, n_x, dtype):
+    generator = torch.Generator().manual_seed(width)
+    shapes = ((7, n_x, width), (n_x, width), (n_x, width))
+    inputs = [torch.randn(shape, generator=generator, dtype=torch.float64).to(dtype) for shape in shapes]
+    ours = derivatives(lambda x, w, b: fused_layers.group_norm(x, w, b, 1e-2), inputs)
+    theirs = derivatives(lambda x, w, b: plain_group_norm(x, w, b, 1e-2), inputs)
+    agree(ours, theirs, TOLERANCE[dtype] * 10)
+
+
+@pytest.mark.parametrize("dtype", [torch.float64, torch.float32])
+@pytest.mark.parametrize("width", WIDTHS)
+def test_sensitivities_and_their_derivatives(width, dtype):
+    generator = torch.Generator().manual_seed(width)
+    r, f = torch.rand((2, 700), generator=generator, dtype=torch.float64) + 0.8
+    mu, sigma = torch.rand((2, width), generator=generator, dtype=torch.float64) + 0.9
+    inputs = [x.to(dtype) for x in (r, f, mu, 30 * sigma)]  # exponents from 0 to -500
+    ours = derivatives(fused_layers.sensitivities, inputs)
+    theirs = derivatives(plain_sensitivities, inputs)
+    agree(ours, theirs, TOLERANCE[dtype] * 10)
+
+
+@pytest.mark.parametrize("dtype", [torch.float64, torch.float32])
+def test_the_decay_is_exact_to_rounding_and_ends_in_zero(dtype):
+    r = 1 / torch.linspace(1, 60, 5001, dtype=dtype)
+    one = torch.ones(16, dtype=dtype)
+    found = fused_layers.sensitivities(r, torch.ones_like(r), one, one)[:, 5]
+    exact = torch.exp(-0.5 * (1 / r - 1).double().square())
+    normal = exact > (1e-260 if dtype == torch.float64 else 1e-26)
+    assert float((found.double() / exact - 1)[normal].abs().max()) < 6000 * torch.finfo(dtype).eps
+    assert (found[~normal] < 1e-25).all() and found[-1] == 0 and found[0] == 1
+
+
+def test_derivatives_of_layers_by_finite_differences():
+    generator = torch.Generator().manual_seed(3)
+    x, w, b = (torch.randn(s, generator=generator, dtype=torch.float64) for s in ((3, 2, 6), (2, 6), (2, 6)))
+    r, f, mu, sigma = (torch.rand(n, generator=generator, dtype=torch.float64) + 1.0 for n in (9, 9, 5, 5))
+    for function, inputs in (
+        (lambda *a: fused_layers.group_norm(*a, 1e-5), (x, w, b)),
+        (fused_layers.sensitivities, (r, f, mu, sigma)),
+    ):
+        inputs = [x.requires_grad_() for x in inputs]
+        assert torch.autograd.gradcheck(function, inputs)
+        assert torch.autograd.gradgradcheck(function, inputs)
+
+
 def training_gradient(net, data):
     result = net.evaluate(data, training=True)
     total = result.energy.square().sum() + result.forces().square().sum() + result.virial().abs().sum()
@@ -98,6 +148,8 @@ def test_every_instruction_set_agrees_with_the_plain_twins(isa):
         for dtype in TOLERANCE:
             test_messages_and_their_derivatives(37, 16, dtype)
             test_invariants_and_their_derivatives(37, 3, 4, dtype)
+            test_group_norm_and_its_derivatives(37, 13, dtype)
+            test_sensitivities_and_their_derivatives(37, dtype)
     finally:
         _core.choose_message_isa("auto")
 

@@ -20,13 +20,13 @@ from torch.autograd.function import once_differentiable
 
 from lacemaker.networks.options import INVARIANTS, invariants_of
 
-__all__ = ["invariants", "messages", "usable"]
+__all__ = ["Grads", "arrays", "invariants", "kernels", "messages", "usable"]
 
 Grads = tuple[Tensor | None, ...]
 
 
 @cache
-def _kernels() -> Any:
+def kernels() -> Any:
     """The compiled module, or None where it lacks these kernels."""
     from lacemaker import _core
 
@@ -37,11 +37,12 @@ def usable(x: Tensor) -> bool:
     """Whether the kernels can take tensors like this one."""
     wanted = os.environ.get("LACEMAKER_NETWORK_KERNELS", "fused") != "plain"
     known = x.dtype in (torch.float32, torch.float64) and x.device.type == "cpu"
-    return wanted and known and _kernels() is not None
+    return wanted and known and kernels() is not None
 
 
-def _np(x: Tensor | None) -> np.ndarray | None:
-    return None if x is None else x.detach().contiguous().numpy()
+def arrays(*tensors: Tensor | None) -> list[np.ndarray | None]:
+    """What the kernels take; contiguous tensors share their memory."""
+    return [None if x is None else x.detach().contiguous().numpy() for x in tensors]
 
 
 def messages(s: Tensor, t: Tensor, y: Tensor, first: Tensor, neighbour: Tensor) -> Tensor:
@@ -54,8 +55,7 @@ class _Messages(Function):
     def forward(ctx: Any, s: Tensor, t: Tensor, y: Tensor, first: Tensor, neighbour: Tensor) -> Tensor:
         ctx.save_for_backward(s, t, y, first, neighbour)
         out = y.new_zeros((y.shape[0], t.shape[1], y.shape[2]))
-        arrays = [_np(x) for x in (s, t, y, first, neighbour)]
-        _kernels().messages_forward(*arrays, out.numpy(), torch.get_num_threads())
+        kernels().messages_forward(*arrays(s, t, y, first, neighbour, out), torch.get_num_threads())
         return out
 
     @staticmethod
@@ -74,8 +74,7 @@ class _MessagesBackward(Function):
         ctx.set_materialize_grads(False)
         outs = [torch.zeros_like(x, memory_format=torch.contiguous_format) for x in (s, t)]
         outs.append(torch.zeros_like(y) if want_y else None)
-        arrays = [_np(x) for x in (g, s, t, y, first, neighbour, *outs)]
-        _kernels().messages_backward(*arrays, torch.get_num_threads())
+        kernels().messages_backward(*arrays(g, s, t, y, first, neighbour, *outs), torch.get_num_threads())
         return tuple(outs)
 
     @staticmethod
@@ -86,8 +85,8 @@ class _MessagesBackward(Function):
         dt = torch.zeros_like(t) if dt is None else dt
         outs = [torch.zeros_like(x, memory_format=torch.contiguous_format) for x in (g, s, t)]
         outs.append(torch.zeros_like(y) if ctx.needs_input_grad[3] else None)
-        arrays = [_np(x) for x in (g, s, t, y, first, neighbour, ds, dt, dy, *outs)]
-        _kernels().messages_double_backward(*arrays, torch.get_num_threads())
+        given = arrays(g, s, t, y, first, neighbour, ds, dt, dy, *outs)
+        kernels().messages_double_backward(*given, torch.get_num_threads())
         return (*outs, None, None, None)
 
 
@@ -108,7 +107,7 @@ class _Invariants(Function):
         ctx.save_for_backward(m)
         ctx.slots = slots
         out = m.new_empty((m.shape[0], int((slots >= 0).sum()), m.shape[2]))
-        _kernels().invariants_pass(0, _np(m), slots, None, None, out.numpy(), None)
+        kernels().invariants_pass(0, *arrays(m), slots, None, None, *arrays(out), None)
         return out
 
     @staticmethod
@@ -123,7 +122,7 @@ class _InvariantsBackward(Function):
         ctx.save_for_backward(m, g)
         ctx.slots = slots
         out = torch.empty_like(m, memory_format=torch.contiguous_format)
-        _kernels().invariants_pass(1, _np(m), slots, _np(g), None, None, out.numpy())
+        kernels().invariants_pass(1, *arrays(m), slots, *arrays(g, None, None, out))
         return out
 
     @staticmethod
@@ -132,5 +131,5 @@ class _InvariantsBackward(Function):
         m, g = ctx.saved_tensors
         by_m = torch.empty_like(m, memory_format=torch.contiguous_format)
         by_g = torch.empty_like(g, memory_format=torch.contiguous_format)
-        _kernels().invariants_pass(2, _np(m), ctx.slots, _np(g), _np(dm), by_g.numpy(), by_m.numpy())
+        kernels().invariants_pass(2, *arrays(m), ctx.slots, *arrays(g, dm, by_g, by_m))
         return by_m, by_g, None

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
+from lacemaker.networks import fused, fused_layers
 from lacemaker.networks.graphs import Batch
 from lacemaker.networks.invariants import invariants
 from lacemaker.networks.messages import messages
@@ -109,12 +110,21 @@ class HopInteraction(Interaction):
         options = self.options
         x = invariants(m, options.degree, options.n_max, options.extra_invariant)
         if self.norm_weight is not None:
-            x = nn.functional.layer_norm(x, x.shape[2:], eps=options.group_norm_eps)
-            x = x * self.norm_weight + self.norm_bias
+            x = group_norm(x, self.norm_weight, self.norm_bias, options.group_norm_eps)
         if options.group_norm == "gated":
             count = geometry.coordination()
             x = x * (count / (count + options.gate)).reshape(-1, 1, 1)
         return x.flatten(1) @ self.mixing.flatten(0, 1)
+
+
+def plain_group_norm(x: Tensor, weight: Tensor, bias: Tensor, eps: float) -> Tensor:
+    """x (n_atoms, K, F) normalised over its last axis, times weight plus bias, both (K, F)."""
+    return nn.functional.layer_norm(x, x.shape[2:], eps=eps) * weight + bias
+
+
+def group_norm(x: Tensor, weight: Tensor, bias: Tensor, eps: float) -> Tensor:
+    """As `plain_group_norm`, by the fused kernel where it can be used."""
+    return (fused_layers.group_norm if fused.usable(x) else plain_group_norm)(x, weight, bias, eps)
 
 
 def interaction(options: NetworkOptions, n_in: int, n_out: int) -> Interaction:

@@ -13,6 +13,7 @@ import math
 import torch
 from torch import Tensor, nn
 
+from lacemaker.networks import fused, fused_layers
 from lacemaker.networks.options import NetworkOptions
 
 __all__ = ["Sensitivity", "cutoff_function"]
@@ -26,6 +27,12 @@ def cutoff_function(r: Tensor, cutoff: float, kind: str) -> Tensor:
         x = r / cutoff
         f = 1 - x**3 * (10 - 15 * x + 6 * x.square())
     return torch.where(r < cutoff, f, torch.zeros_like(f))
+
+
+def plain_sensitivities(r: Tensor, envelope: Tensor, mu: Tensor, sigma: Tensor) -> Tensor:
+    """exp(-σ² (1/r - 1/μ)² / 2) f, (n_pairs, n_ν), of r and f (n_pairs,), μ and σ (n_ν,)."""
+    x = (1 / r).unsqueeze(1) - 1 / mu
+    return torch.exp(-0.5 * (x * sigma).square()) * envelope.unsqueeze(1)
 
 
 class Sensitivity(nn.Module):
@@ -47,6 +54,6 @@ class Sensitivity(nn.Module):
 
     def forward(self, r: Tensor, envelope: Tensor) -> Tensor:
         """(n_pairs,) Å and f(r) to (n_pairs, n_sensitivities)."""
-        x = (1 / r).unsqueeze(1) - 1 / self.mu
-        s = torch.exp(-0.5 * (x * self.sigma).square()) * envelope.unsqueeze(1)
+        evaluate = fused_layers.sensitivities if fused.usable(r) else plain_sensitivities
+        s = evaluate(r, envelope, self.mu, self.sigma)
         return s if self.matching is None else s @ self.matching

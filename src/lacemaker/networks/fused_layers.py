@@ -1,0 +1,97 @@
+"""Group norm and sensitivities as compiled operations that can be differentiated twice, like those of `fused.py`.
+
+PyTorch takes its own layer norm apart into some thirty operations for the second derivative, and the
+sensitivities are a chain of elementwise ones; here each pass is one sweep (`messages_norm.hpp`,
+`messages_sensitivity.hpp`). The plain versions stand in `interactions.py` and `sensitivity.py`.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+from torch import Tensor
+from torch.autograd import Function
+from torch.autograd.function import once_differentiable
+
+from lacemaker.networks.fused import Grads, arrays, kernels
+
+__all__ = ["group_norm", "sensitivities"]
+
+
+def _zeros(*like: Tensor) -> list[Tensor]:
+    return [torch.zeros_like(x, memory_format=torch.contiguous_format) for x in like]
+
+
+def group_norm(x: Tensor, weight: Tensor, bias: Tensor, eps: float) -> Tensor:
+    """x (n_atoms, K, F) normalised over its last axis, times weight plus bias, both (K, F)."""
+    return _Norm.apply(x, weight, bias, eps)
+
+
+class _Norm(Function):
+    @staticmethod
+    def forward(ctx: Any, x: Tensor, weight: Tensor, bias: Tensor, eps: float) -> Tensor:
+        ctx.save_for_backward(x, weight)
+        ctx.eps = eps
+        out = torch.empty_like(x, memory_format=torch.contiguous_format)
+        kernels().norm_forward(*arrays(x, weight, bias), eps, out.numpy())
+        return out
+
+    @staticmethod
+    def backward(ctx: Any, g: Tensor) -> Grads:
+        return *_NormBackward.apply(g, *ctx.saved_tensors, ctx.eps), None
+
+
+class _NormBackward(Function):
+    @staticmethod
+    def forward(ctx: Any, g: Tensor, x: Tensor, weight: Tensor, eps: float) -> Grads:
+        ctx.save_for_backward(g, x, weight)
+        ctx.eps = eps
+        outs = [torch.empty_like(x, memory_format=torch.contiguous_format), *_zeros(weight, weight)]
+        kernels().norm_backward(*arrays(g, x, weight), eps, *arrays(*outs))
+        return tuple(outs)
+
+    @staticmethod
+    @once_differentiable
+    def backward(ctx: Any, dx: Tensor, dweight: Tensor, dbias: Tensor) -> Grads:
+        g, x, weight = ctx.saved_tensors
+        outs = [torch.empty_like(g, memory_format=torch.contiguous_format) for _ in range(2)]
+        outs += _zeros(weight)
+        given = arrays(g, x, weight)
+        kernels().norm_double_backward(*given, ctx.eps, *arrays(dx, dweight, dbias, *outs))
+        return *outs, None
+
+
+def sensitivities(r: Tensor, envelope: Tensor, mu: Tensor, sigma: Tensor) -> Tensor:
+    """exp(-σ² (1/r - 1/μ)² / 2) f, (n_pairs, n_ν), of r and f (n_pairs,), μ and σ (n_ν,)."""
+    return _Sensitivities.apply(r, envelope, mu, sigma)
+
+
+class _Sensitivities(Function):
+    @staticmethod
+    def forward(ctx: Any, r: Tensor, f: Tensor, mu: Tensor, sigma: Tensor) -> Tensor:
+        s, e = r.new_empty((2, len(r), len(mu)))
+        kernels().sensitivity_forward(*arrays(r, f, mu, sigma, s, e))
+        ctx.save_for_backward(r, f, mu, sigma, e)
+        return s
+
+    @staticmethod
+    def backward(ctx: Any, g: Tensor) -> Grads:
+        return _SensitivitiesBackward.apply(g, *ctx.saved_tensors)
+
+
+class _SensitivitiesBackward(Function):
+    @staticmethod
+    def forward(ctx: Any, g: Tensor, r: Tensor, f: Tensor, mu: Tensor, sigma: Tensor, e: Tensor) -> Grads:
+        ctx.save_for_backward(g, r, f, mu, sigma, e)
+        outs = _zeros(r, f, mu, sigma)
+        kernels().sensitivity_backward(*arrays(g, r, f, mu, sigma, e, *outs))
+        return tuple(outs)
+
+    @staticmethod
+    @once_differentiable
+    def backward(ctx: Any, dr: Tensor, df: Tensor, dmu: Tensor, dsigma: Tensor) -> Grads:
+        g, r, f, mu, sigma, e = ctx.saved_tensors
+        outs = [torch.empty_like(g, memory_format=torch.contiguous_format), *_zeros(r, f, mu, sigma)]
+        kernels().sensitivity_double_backward(*arrays(g, r, f, mu, sigma, e, dr, df, dmu, dsigma, *outs))
+        return *outs, None
