@@ -5,6 +5,7 @@
 #include "messages_invariants.hpp"
 #include "messages_norm.hpp"
 #include "messages_sensitivity.hpp"
+#include "messages_tensors.hpp"
 
 LACEMAKER_KERNEL_BEGIN
 
@@ -18,7 +19,8 @@ constexpr MessageFunctions<T> message_functions() {
             rows::invariant_pass<T, w, 1>,
             rows::invariant_pass<T, w, 2>,
             {rows::norm_pass<T, w, 0>, rows::norm_pass<T, w, 1>, rows::norm_pass<T, w, 2>},
-            {rows::sensitivity_pass<T, w, 0>, rows::sensitivity_pass<T, w, 1>, rows::sensitivity_pass<T, w, 2>}};
+            {rows::sensitivity_pass<T, w, 0>, rows::sensitivity_pass<T, w, 1>, rows::sensitivity_pass<T, w, 2>},
+            {rows::tensor_pass<T, 0>, rows::tensor_pass<T, 1>, rows::tensor_pass<T, 2>}};
 }
 
 LACEMAKER_KERNEL_END

@@ -8,30 +8,13 @@
 // of dual numbers a + b eps, eps^2 = 0, in the direction dm.
 #pragma once
 
+#include "messages_dual.hpp"
 #include "messages_lanes.hpp"
 #include "messages_view.hpp"
 
 LACEMAKER_KERNEL_BEGIN
 
 namespace rows {
-
-// a + b eps; V is a register or a number
-template <class V>
-struct Dual {
-    V a, b;
-};
-template <class V>
-LACEMAKER_INLINE Dual<V> operator+(const Dual<V>& x, const Dual<V>& y) {
-    return {V(x.a + y.a), V(x.b + y.b)};
-}
-template <class V>
-LACEMAKER_INLINE Dual<V> operator-(const Dual<V>& x, const Dual<V>& y) {
-    return {V(x.a - y.a), V(x.b - y.b)};
-}
-template <class V>
-LACEMAKER_INLINE Dual<V> operator*(const Dual<V>& x, const Dual<V>& y) {
-    return {V(x.a * y.a), V(x.a * y.b + x.b * y.a)};
-}
 
 // Index of the symmetric pair (i, j) and triple (i, j, k).
 constexpr int two[3][3] = {{0, 1, 2}, {1, 3, 4}, {2, 4, 5}};

@@ -56,6 +56,15 @@ struct SensitivityView {
     T *out_mu, *out_sigma; // (n_s), added to
 };
 
+// Tensor components t (n_pairs, C) of unit vectors u (n_pairs, 3), 1 <= l_max <= 3.
+template <class T>
+struct TensorView {
+    int l_max;
+    const T *u, *g;  // g: derivative of a scalar by t
+    const T* du;     // direction of the double backward pass, like u
+    T *out_t, *out_u;
+};
+
 template <class T>
 struct MessageFunctions {
     void (*forward)(const MessageView<T>&, std::int64_t, std::int64_t);          // range of atoms
@@ -66,6 +75,7 @@ struct MessageFunctions {
     void (*invariants_double_backward)(const InvariantView<T>&, std::int64_t, std::int64_t);  // out_x by g, out_m by m
     void (*norm[3])(const NormView<T>&, std::int64_t, std::int64_t);                // range of atoms
     void (*sensitivities[3])(const SensitivityView<T>&, std::int64_t, std::int64_t);  // range of pairs
+    void (*tensors[3])(const TensorView<T>&, std::int64_t, std::int64_t);
 };
 
 struct MessageKernels {

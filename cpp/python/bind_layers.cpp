@@ -1,5 +1,8 @@
-// lacemaker._core.norm_*, sensitivity_*: on-site and radial parts of HIP-NN layers, for float32 and float64 arrays.
+// lacemaker._core.norm_*, sensitivity_*, tensor_pass: on-site and radial parts of HIP-NN layers, for float32 and float64 arrays.
+#include <nanobind/stl/optional.h>
+
 #include <atomic>
+#include <optional>
 
 #include "lacemaker/dispatch.hpp"
 #include "message_kernels.hpp"
@@ -162,6 +165,33 @@ void bind_sensitivity(nb::module_& m) {
           "out_sigma"_a.noconvert(), "Derivatives of the backward results times directions; all but out_g are added.");
 }
 
+template <class T>
+void bind_tensors(nb::module_& m) {
+    using namespace nb::literals;
+    m.def("tensor_pass",
+          [](int pass, int l_max, Matrix<T> u, std::optional<Matrix<T>> g, std::optional<Matrix<T>> du,
+             std::optional<OutMatrix<T>> out_t, std::optional<OutMatrix<T>> out_u) {
+              require(pass >= 0 && pass <= 2 && l_max >= 1 && l_max <= 3, "pass must be 0, 1 or 2 and l_max 1, 2 or 3");
+              require((pass == 0 || (g && out_u)) && (pass == 1 || out_t) && (pass < 2 || du), "an array is missing");
+              const auto fits = [&](auto& x, std::size_t n) {
+                  require(x.shape(0) == u.shape(0) && x.shape(1) == n, "u has 3 columns, g and out_t have (l_max + 1)^2");
+                  return x.data();
+              };
+              const std::size_t n_c = std::size_t((l_max + 1) * (l_max + 1));
+              TensorView<T> v{};
+              v.l_max = l_max;
+              v.u = fits(u, 3);
+              if (g) v.g = fits(*g, n_c);
+              if (du) v.du = fits(*du, 3);
+              if (out_t) v.out_t = fits(*out_t, n_c);
+              if (out_u) v.out_u = fits(*out_u, 3);
+              message_functions<T>().tensors[pass](v, 0, std::int64_t(u.shape(0)));
+          },
+          "pass"_a, "l_max"_a, "u"_a.noconvert(), "g"_a.noconvert().none(), "du"_a.noconvert().none(),
+          "out_t"_a.noconvert().none(), "out_u"_a.noconvert().none(),
+          "Values (0), first (1) or second derivatives (2) of the tensor components of unit vectors.");
+}
+
 }  // namespace
 
 const MessageKernels& message_kernels() { return *chosen().load(); }
@@ -175,4 +205,6 @@ void bind_layers(nanobind::module_& m) {
     python::bind_norm<double>(m);
     python::bind_sensitivity<float>(m);
     python::bind_sensitivity<double>(m);
+    python::bind_tensors<float>(m);
+    python::bind_tensors<double>(m);
 }

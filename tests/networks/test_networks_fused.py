@@ -13,6 +13,7 @@ from lacemaker.networks.interactions import plain_group_norm  # noqa: E402
 from lacemaker.networks.invariants import plain_invariants  # noqa: E402
 from lacemaker.networks.messages import plain_messages  # noqa: E402
 from lacemaker.networks.sensitivity import plain_sensitivities  # noqa: E402
+from lacemaker.networks.tensors import plain_pair_tensors  # noqa: E402
 
 needs_kernels = pytest.mark.skipif(
     not fused.usable(torch.zeros(1)), reason="the core was built without these kernels"
@@ -97,6 +98,19 @@ def test_sensitivities_and_their_derivatives(width, dtype):
 
 
 @pytest.mark.parametrize("dtype", [torch.float64, torch.float32])
+@pytest.mark.parametrize("l_max", [1, 2, 3])
+def test_tensors_of_pairs_and_their_derivatives(l_max, dtype):
+    x = torch.randn((50, 3), generator=torch.Generator().manual_seed(l_max), dtype=torch.float64).to(dtype)
+
+    def of_vectors(tensors):  # the two differ off the unit sphere
+        return lambda v: tensors(v / torch.linalg.vector_norm(v, dim=1, keepdim=True), l_max)
+
+    ours = derivatives(of_vectors(fused_layers.pair_tensors), [x])
+    theirs = derivatives(of_vectors(plain_pair_tensors), [x])
+    agree(ours, theirs, TOLERANCE[dtype] * 10)
+
+
+@pytest.mark.parametrize("dtype", [torch.float64, torch.float32])
 def test_the_decay_is_exact_to_rounding_and_ends_in_zero(dtype):
     r = 1 / torch.linspace(1, 60, 5001, dtype=dtype)
     one = torch.ones(16, dtype=dtype)
@@ -104,7 +118,9 @@ def test_the_decay_is_exact_to_rounding_and_ends_in_zero(dtype):
     exact = torch.exp(-0.5 * (1 / r - 1).double().square())
     normal = exact > (1e-260 if dtype == torch.float64 else 1e-26)
     assert float((found.double() / exact - 1)[normal].abs().max()) < 6000 * torch.finfo(dtype).eps
-    assert (found[~normal] < 1e-25).all() and found[-1] == 0 and found[0] == 1
+    assert (found[~normal] < 1e-25).all()
+    assert found[-1] == 0
+    assert found[0] == 1
 
 
 def test_derivatives_of_layers_by_finite_differences():
@@ -150,6 +166,7 @@ def test_every_instruction_set_agrees_with_the_plain_twins(isa):
             test_invariants_and_their_derivatives(37, 3, 4, dtype)
             test_group_norm_and_its_derivatives(37, 13, dtype)
             test_sensitivities_and_their_derivatives(37, dtype)
+            test_tensors_of_pairs_and_their_derivatives(3, dtype)
     finally:
         _core.choose_message_isa("auto")
 

@@ -1,8 +1,9 @@
-"""Group norm and sensitivities as compiled operations that can be differentiated twice, like those of `fused.py`.
+"""Group norm, sensitivities and tensors of pairs as compiled operations that can be differentiated twice.
 
 PyTorch takes its own layer norm apart into some thirty operations for the second derivative, and the
-sensitivities are a chain of elementwise ones; here each pass is one sweep (`messages_norm.hpp`,
-`messages_sensitivity.hpp`). The plain versions stand in `interactions.py` and `sensitivity.py`.
+sensitivities and tensors are chains of elementwise ones; here each pass is one sweep (`messages_norm.hpp`,
+`messages_sensitivity.hpp`, `messages_tensors.hpp`). The plain versions stand in `interactions.py`,
+`sensitivity.py` and `tensors.py`.
 """
 
 from __future__ import annotations
@@ -16,7 +17,7 @@ from torch.autograd.function import once_differentiable
 
 from lacemaker.networks.fused import Grads, arrays, kernels
 
-__all__ = ["group_norm", "sensitivities"]
+__all__ = ["group_norm", "pair_tensors", "sensitivities"]
 
 
 def _zeros(*like: Tensor) -> list[Tensor]:
@@ -94,4 +95,42 @@ class _SensitivitiesBackward(Function):
         g, r, f, mu, sigma, e = ctx.saved_tensors
         outs = [torch.empty_like(g, memory_format=torch.contiguous_format), *_zeros(r, f, mu, sigma)]
         kernels().sensitivity_double_backward(*arrays(g, r, f, mu, sigma, e, dr, df, dmu, dsigma, *outs))
+        return *outs, None
+
+
+def pair_tensors(u: Tensor, l_max: int) -> Tensor:
+    """Unit vectors (n_pairs, 3) to tensor components (n_pairs, (l_max + 1)²), l_max at least 1."""
+    return _Tensors.apply(u, l_max)
+
+
+class _Tensors(Function):
+    @staticmethod
+    def forward(ctx: Any, u: Tensor, l_max: int) -> Tensor:
+        ctx.save_for_backward(u)
+        ctx.l_max = l_max
+        out = u.new_empty((len(u), (l_max + 1) ** 2))
+        kernels().tensor_pass(0, l_max, *arrays(u, None, None, out, None))
+        return out
+
+    @staticmethod
+    def backward(ctx: Any, g: Tensor) -> Grads:
+        (u,) = ctx.saved_tensors
+        return _TensorsBackward.apply(g, u, ctx.l_max), None
+
+
+class _TensorsBackward(Function):
+    @staticmethod
+    def forward(ctx: Any, g: Tensor, u: Tensor, l_max: int) -> Tensor:
+        ctx.save_for_backward(g, u)
+        ctx.l_max = l_max
+        out = torch.empty_like(u, memory_format=torch.contiguous_format)
+        kernels().tensor_pass(1, l_max, *arrays(u, g, None, None, out))
+        return out
+
+    @staticmethod
+    @once_differentiable
+    def backward(ctx: Any, du: Tensor) -> Grads:
+        g, u = ctx.saved_tensors
+        outs = [torch.empty_like(x, memory_format=torch.contiguous_format) for x in (g, u)]
+        kernels().tensor_pass(2, ctx.l_max, *arrays(u, g, du, *outs))
         return *outs, None

@@ -54,10 +54,13 @@ class Result:
         """(n_structures, 3, 3) eV, minus the derivative of the energy with respect to strain."""
         gradient, batch = self.pair_gradient, self.batch
         assert gradient is not None, "evaluate with forces=True"
-        outer = gradient.unsqueeze(2) * batch.vectors.unsqueeze(1)
-        outer = (outer + outer.transpose(1, 2)) / 2
-        total = gradient.new_zeros((batch.n_structures, 3, 3))
-        return -total.index_add(0, batch.structure[batch.centre], outer)
+        if batch.n_structures == 1:
+            total = (gradient.T @ batch.vectors).unsqueeze(0)
+        else:
+            outer = gradient.unsqueeze(2) * batch.vectors.unsqueeze(1)
+            total = gradient.new_zeros((batch.n_structures, 3, 3))
+            total = total.index_add(0, batch.structure[batch.centre], outer)
+        return (total + total.transpose(1, 2)) / -2
 
     def hierarchicality(self, kind: str = "atom") -> Tensor:
         """By structure (``atom``: sum over atoms, ``structure``: ratio of sums) or one number."""

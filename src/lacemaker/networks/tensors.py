@@ -14,7 +14,9 @@ import numpy as np
 import torch
 from torch import Tensor
 
-__all__ = ["SLICES", "expansion", "pair_tensors", "projection"]
+from lacemaker.networks import fused, fused_layers
+
+__all__ = ["SLICES", "expansion", "pair_tensors", "plain_pair_tensors", "projection"]
 
 SLICES = (slice(0, 1), slice(1, 4), slice(4, 9), slice(9, 16))
 """Where the components of each l stand."""
@@ -54,7 +56,7 @@ def _projection(degree: int, dtype: torch.dtype, device: torch.device) -> Tensor
     return torch.as_tensor(projection(degree), dtype=dtype, device=device)
 
 
-def pair_tensors(u: Tensor, l_max: int) -> Tensor:
+def plain_pair_tensors(u: Tensor, l_max: int) -> Tensor:
     """Unit vectors (n_pairs, 3) to tensor components (n_pairs, (l_max + 1)²)."""
     parts = [torch.ones_like(u[:, :1])]
     if l_max >= 1:
@@ -66,3 +68,8 @@ def pair_tensors(u: Tensor, l_max: int) -> Tensor:
         cube = (outer.unsqueeze(2) * u.unsqueeze(1)).reshape(-1, 27)
         parts.append(cube @ _projection(3, u.dtype, u.device))
     return torch.cat(parts, dim=1)
+
+
+def pair_tensors(u: Tensor, l_max: int) -> Tensor:
+    """As `plain_pair_tensors`, by the fused kernel where it can be used."""
+    return (fused_layers.pair_tensors if l_max and fused.usable(u) else plain_pair_tensors)(u, l_max)
