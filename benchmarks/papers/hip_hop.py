@@ -5,6 +5,7 @@
     python benchmarks/papers/hip_hop.py rmd17 --molecules ethanol # 950 + 50 structures
     python benchmarks/papers/hip_hop.py s66x8                     # extrapolation to far dimers
     python benchmarks/papers/hip_hop.py periodic --elements Si Mo # against linear ACE
+    python benchmarks/papers/hip_hop.py costs --elements Si       # again the table that `periodic` ends with
     python benchmarks/papers/hip_hop.py table                     # medians of everything finished
 
 Every run has its own folder under --output: finished ones are not repeated, a killed one continues from its
@@ -27,7 +28,8 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 import lacemaker as lace
-from common import data_folder
+from common import data_folder, median_cpu
+from lacemaker.analysis.errors import error_table
 from lacemaker.networks import NetworkPotential, train
 from lacemaker.structures import Frames, write
 
@@ -174,32 +176,70 @@ def s66x8(options: argparse.Namespace) -> None:
                 run("s66x8", net + ("-gated" if norm == "gated" else ""), seed, config, options)
 
 
+SMALL = {"features": 16, "sensitivities": 8, "interactions": 1, "atom_layers": 1}
+
+
 def periodic(options: argparse.Namespace) -> None:
-    """Zuo et al. 2020 with the preset for materials; linear ACE: benchmarks/zuo2020.py."""
+    """Zuo et al. 2020 with the preset for materials, and small nets, beside linear ACE: errors and cost."""
     work = Path(options.output).absolute() / "data"
     for element in options.elements:
         folder = data_folder("zuo2020") / element
         data = {name: plain_copy(folder / f"{name}.xyz.xz", work) for name in ("train", "test")}
         for seed in range(options.seeds):
             for net in options.nets:
-                config = {"preset": "materials", "data": data, "e0": "least_squares", "network": NETS[net]}
-                config["loss"] = {"virial": 0.0}
-                run(f"zuo-{element}", net, seed, config, options)
-        speed(options, element)
+                for size, change in (("", {}), ("-small", SMALL)):
+                    network = {**NETS[net], **change}
+                    config = {"preset": "materials", "data": data, "e0": "least_squares", "network": network}
+                    config["loss"] = {"virial": 0.0}
+                    run(f"zuo-{element}", net + size, seed, config, options)
+    costs(options)
 
 
-def speed(options: argparse.Namespace, element: str) -> None:
-    """Cost of the trained networks, µs per atom and step on this machine."""
-    frame = max(lace.read(data_folder("zuo2020") / element / "test.xyz.xz"), key=len)
-    for path in sorted((Path(options.output) / f"zuo-{element}").glob("*/network.lace")):
-        evaluator = NetworkPotential.load(path).evaluator()
-        evaluator.predict(frame)
-        start = time.process_time()
-        for _ in range(5):
-            evaluator.predict(frame)
+def costs(options: argparse.Namespace) -> None:
+    """The table of every element."""
+    for element in options.elements:
+        print(f"\n{element}")
+        costs_of(element, options)
+
+
+def costs_of(element: str, options: argparse.Namespace) -> None:
+    """Test errors and µs per atom and step of all trained networks and of published linear-ACE models."""
+    import torch
+    from ase.build import bulk
+
+    from zuo2020 import DEGREES, frames_of, published_basis
+
+    torch.set_num_threads(1)
+    crystal = bulk(element, cubic=True)
+    crystal *= (round((1000 / len(crystal)) ** (1 / 3)),) * 3
+    crystal.rattle(0.05, seed=0)
+    train_set, test = frames_of(element)
+    models = {
+        path.parent.name: NetworkPotential.load(path)
+        for path in sorted((Path(options.output) / f"zuo-{element}").glob("*/network.lace"))
+    }
+    weights = {"default": {"energy": 30.0, "forces": 1.0, "virial": 0.0}}
+    for name, degrees in DEGREES.items():
+        system = lace.assemble(published_basis(element, degrees), train_set, weights=weights)
+        fit = lace.solve(system, solver=lace.BLR(), prior=lace.AlgebraicPrior(p=4), e0="zero")
+        models[f"linear ACE {name}"] = fit.potential()
+    print("| model | parameters | E MAE, meV/atom | F MAE, meV/Å | µs/atom, E + F |\n|---|---|---|---|---|")
+    for name, model in models.items():
+        total = error_table(model, test).to_dict()["total"]
+        cost = median_cpu(one_step(model.evaluator(), crystal)) / len(crystal)
+        count = model.n_parameters if isinstance(model, NetworkPotential) else len(model.coefficients)
         print(
-            f"  {path.parent.name}: {(time.process_time() - start) / 5 / len(frame) * 1e6:.0f} µs/atom, E+F"
+            f"| {name} | {count} | {total['energy_mae_meV_per_atom']:.2f} "
+            f"| {1000 * total['forces_mae_eV_per_A']:.1f} | {1e6 * cost:.1f} |",
+            flush=True,
         )
+
+
+def one_step(evaluator, atoms):
+    """Energy and forces with a neighbour list at hand, as in most steps of molecular dynamics."""
+    species, positions, cell, pbc = evaluator.prepare(atoms)
+    neighbours = evaluator.neighbours(positions, cell, pbc)
+    return lambda: evaluator.evaluate(species, positions, cell, pbc, neighbours)
 
 
 def table(options: argparse.Namespace) -> None:
@@ -234,7 +274,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    experiments = {f.__name__: f for f in (qm7, methane, rmd17, s66x8, periodic, table)}
+    experiments = {f.__name__: f for f in (qm7, methane, rmd17, s66x8, periodic, costs, table)}
     parser.add_argument("experiment", choices=experiments)
     parser.add_argument("--nets", nargs="+", choices=NETS, default=["hip-nn", "ts2", "hop23", "hop34"])
     parser.add_argument("--seeds", type=int, default=1)
