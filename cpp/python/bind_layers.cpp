@@ -1,35 +1,12 @@
 // lacemaker._core.norm_*, sensitivity_*, tensor_pass: on-site and radial parts of HIP-NN layers, for float32 and float64 arrays.
 #include <nanobind/stl/optional.h>
 
-#include <atomic>
 #include <optional>
 
-#include "lacemaker/dispatch.hpp"
 #include "message_kernels.hpp"
-
-namespace lacemaker {
-extern const MessageKernels message_kernels_baseline;
-#ifdef LACEMAKER_X86_KERNELS
-extern const MessageKernels message_kernels_avx2;
-extern const MessageKernels message_kernels_avx512;
-#endif
-}  // namespace lacemaker
 
 namespace lacemaker::python {
 namespace {
-
-const MessageKernels& kernels_of(Isa isa) {
-#ifdef LACEMAKER_X86_KERNELS
-    if (isa == Isa::avx512) return message_kernels_avx512;
-    if (isa == Isa::avx2) return message_kernels_avx2;
-#endif
-    return message_kernels_baseline;
-}
-
-std::atomic<const MessageKernels*>& chosen() {
-    static std::atomic<const MessageKernels*> kernels{&kernels_of(choose_isa("auto"))};
-    return kernels;
-}
 
 template <class T>
 NormView<T> norm_view(const Cube<T>& x, const Matrix<T>& weight, double eps) {
@@ -47,19 +24,19 @@ template <class T>
 void bind_norm(nb::module_& m) {
     using namespace nb::literals;
     m.def("norm_forward",
-          [](Cube<T> x, Matrix<T> weight, Matrix<T> bias, double eps, OutCube<T> out) {
+          [](Cube<T> x, Matrix<T> weight, Matrix<T> bias, double eps, OutCube<T> out, int n_threads) {
               NormView<T> v = norm_view<T>(x, weight, eps);
               same_shape(bias, weight, "bias");
               same_shape(out, x, "out");
               v.bias = bias.data();
               v.out_g = out.data();
-              message_functions<T>().norm[0](v, 0, std::int64_t(x.shape(0)));
+              share_out<T>(message_functions<T>().norm[0], v, x.shape(0), 16, n_threads, {});
           },
           "x"_a.noconvert(), "weight"_a.noconvert(), "bias"_a.noconvert(), "eps"_a, "out"_a.noconvert(),
-          "Group norm over the last axis of x (n_atoms, K, F).");
+          "n_threads"_a = 1, "Group norm over the last axis of x (n_atoms, K, F).");
     m.def("norm_backward",
           [](Cube<T> g, Cube<T> x, Matrix<T> weight, double eps, OutCube<T> out_x, OutMatrix<T> out_weight,
-             OutMatrix<T> out_bias) {
+             OutMatrix<T> out_bias, int n_threads) {
               NormView<T> v = norm_view<T>(x, weight, eps);
               same_shape(g, x, "g");
               same_shape(out_x, x, "out_x");
@@ -69,14 +46,16 @@ void bind_norm(nb::module_& m) {
               v.out_x = out_x.data();
               v.out_weight = out_weight.data();
               v.out_g = out_bias.data();
-              message_functions<T>().norm[1](v, 0, std::int64_t(x.shape(0)));
+              const std::size_t size = weight.size();
+              share_out<T>(message_functions<T>().norm[1], v, x.shape(0), 16, n_threads,
+                           {{&NormView<T>::out_weight, size}, {&NormView<T>::out_g, size}});
           },
           "g"_a.noconvert(), "x"_a.noconvert(), "weight"_a.noconvert(), "eps"_a, "out_x"_a.noconvert(),
           "out_weight"_a.noconvert(), "out_bias"_a.noconvert(),
-          "Derivatives of sum(g y); those by weight and bias are added.");
+          "n_threads"_a = 1, "Derivatives of sum(g y); those by weight and bias are added.");
     m.def("norm_double_backward",
           [](Cube<T> g, Cube<T> x, Matrix<T> weight, double eps, Cube<T> dx, Matrix<T> dweight, Matrix<T> dbias,
-             OutCube<T> out_g, OutCube<T> out_x, OutMatrix<T> out_weight) {
+             OutCube<T> out_g, OutCube<T> out_x, OutMatrix<T> out_weight, int n_threads) {
               NormView<T> v = norm_view<T>(x, weight, eps);
               for (const Cube<T>* cube : {&g, &dx}) same_shape(*cube, x, "g or dx");
               for (const Matrix<T>* matrix : {&dweight, &dbias}) same_shape(*matrix, weight, "dweight or dbias");
@@ -90,11 +69,13 @@ void bind_norm(nb::module_& m) {
               v.out_g = out_g.data();
               v.out_x = out_x.data();
               v.out_weight = out_weight.data();
-              message_functions<T>().norm[2](v, 0, std::int64_t(x.shape(0)));
+              share_out<T>(message_functions<T>().norm[2], v, x.shape(0), 16, n_threads,
+                           {{&NormView<T>::out_weight, weight.size()}});
           },
           "g"_a.noconvert(), "x"_a.noconvert(), "weight"_a.noconvert(), "eps"_a, "dx"_a.noconvert(),
           "dweight"_a.noconvert(), "dbias"_a.noconvert(), "out_g"_a.noconvert(), "out_x"_a.noconvert(),
-          "out_weight"_a.noconvert(), "Derivatives of the backward results times directions by g, x and weight.");
+          "out_weight"_a.noconvert(), "n_threads"_a = 1,
+          "Derivatives of the backward results times directions by g, x and weight.");
 }
 
 // Shapes of the inputs that every pass has.
@@ -115,21 +96,27 @@ void one_row_per_pair(const M& x, const Vector<T>& r, const Vector<T>& mu) {
 }
 
 template <class T>
+std::vector<Shared<T, SensitivityView<T>>> sums(const SensitivityView<T>& v) {
+    return {{&SensitivityView<T>::out_mu, std::size_t(v.n_s)}, {&SensitivityView<T>::out_sigma, std::size_t(v.n_s)}};
+}
+
+template <class T>
 void bind_sensitivity(nb::module_& m) {
     using namespace nb::literals;
     m.def("sensitivity_forward",
-          [](Vector<T> r, Vector<T> f, Vector<T> mu, Vector<T> sigma, OutMatrix<T> out, OutMatrix<T> out_e) {
+          [](Vector<T> r, Vector<T> f, Vector<T> mu, Vector<T> sigma, OutMatrix<T> out, OutMatrix<T> out_e,
+             int n_threads) {
               SensitivityView<T> v = sensitivity_view<T>(r, mu, sigma);
               for (const OutMatrix<T>* x : {&out, &out_e}) one_row_per_pair<T>(*x, r, mu);
               same_shape(f, r, "f");
               v.f = f.data(), v.out_s = out.data(), v.out_e = out_e.data();
-              message_functions<T>().sensitivities[0](v, 0, std::int64_t(r.shape(0)));
+              share_out<T>(message_functions<T>().sensitivities[0], v, r.shape(0), 256, n_threads, {});
           },
           "r"_a.noconvert(), "f"_a.noconvert(), "mu"_a.noconvert(), "sigma"_a.noconvert(), "out"_a.noconvert(),
-          "out_e"_a.noconvert(), "e = exp(-sigma^2 (1/r - 1/mu)^2 / 2) and e f of all pairs.");
+          "out_e"_a.noconvert(), "n_threads"_a = 1, "e = exp(-sigma^2 (1/r - 1/mu)^2 / 2) and e f of all pairs.");
     m.def("sensitivity_backward",
           [](Matrix<T> g, Vector<T> r, Vector<T> f, Vector<T> mu, Vector<T> sigma, Matrix<T> e, OutVector<T> out_r,
-             OutVector<T> out_f, OutVector<T> out_mu, OutVector<T> out_sigma) {
+             OutVector<T> out_f, OutVector<T> out_mu, OutVector<T> out_sigma, int n_threads) {
               SensitivityView<T> v = sensitivity_view<T>(r, mu, sigma);
               for (const Matrix<T>* x : {&g, &e}) one_row_per_pair<T>(*x, r, mu);
               same_shape(f, r, "f");
@@ -137,15 +124,15 @@ void bind_sensitivity(nb::module_& m) {
               for (const OutVector<T>* x : {&out_mu, &out_sigma}) same_shape(*x, mu, "out_mu or out_sigma");
               v.g = g.data(), v.f = f.data(), v.e = e.data();
               v.out_r = out_r.data(), v.out_f = out_f.data(), v.out_mu = out_mu.data(), v.out_sigma = out_sigma.data();
-              message_functions<T>().sensitivities[1](v, 0, std::int64_t(r.shape(0)));
+              share_out<T>(message_functions<T>().sensitivities[1], v, r.shape(0), 256, n_threads, sums(v));
           },
           "g"_a.noconvert(), "r"_a.noconvert(), "f"_a.noconvert(), "mu"_a.noconvert(), "sigma"_a.noconvert(),
           "e"_a.noconvert(), "out_r"_a.noconvert(), "out_f"_a.noconvert(), "out_mu"_a.noconvert(),
-          "out_sigma"_a.noconvert(), "Add the derivatives of sum(g e f) by r, f, mu and sigma.");
+          "out_sigma"_a.noconvert(), "n_threads"_a = 1, "Add the derivatives of sum(g e f) by r, f, mu and sigma.");
     m.def("sensitivity_double_backward",
           [](Matrix<T> g, Vector<T> r, Vector<T> f, Vector<T> mu, Vector<T> sigma, Matrix<T> e, Vector<T> dr,
              Vector<T> df, Vector<T> dmu, Vector<T> dsigma, OutMatrix<T> out_g, OutVector<T> out_r, OutVector<T> out_f,
-             OutVector<T> out_mu, OutVector<T> out_sigma) {
+             OutVector<T> out_mu, OutVector<T> out_sigma, int n_threads) {
               SensitivityView<T> v = sensitivity_view<T>(r, mu, sigma);
               for (const Matrix<T>* x : {&g, &e}) one_row_per_pair<T>(*x, r, mu);
               one_row_per_pair<T>(out_g, r, mu);
@@ -157,12 +144,13 @@ void bind_sensitivity(nb::module_& m) {
               v.dr = dr.data(), v.df = df.data(), v.dmu = dmu.data(), v.dsigma = dsigma.data();
               v.out_s = out_g.data();
               v.out_r = out_r.data(), v.out_f = out_f.data(), v.out_mu = out_mu.data(), v.out_sigma = out_sigma.data();
-              message_functions<T>().sensitivities[2](v, 0, std::int64_t(r.shape(0)));
+              share_out<T>(message_functions<T>().sensitivities[2], v, r.shape(0), 256, n_threads, sums(v));
           },
           "g"_a.noconvert(), "r"_a.noconvert(), "f"_a.noconvert(), "mu"_a.noconvert(), "sigma"_a.noconvert(),
           "e"_a.noconvert(), "dr"_a.noconvert(), "df"_a.noconvert(), "dmu"_a.noconvert(), "dsigma"_a.noconvert(),
           "out_g"_a.noconvert(), "out_r"_a.noconvert(), "out_f"_a.noconvert(), "out_mu"_a.noconvert(),
-          "out_sigma"_a.noconvert(), "Derivatives of the backward results times directions; all but out_g are added.");
+          "out_sigma"_a.noconvert(), "n_threads"_a = 1,
+          "Derivatives of the backward results times directions; all but out_g are added.");
 }
 
 template <class T>
@@ -170,7 +158,7 @@ void bind_tensors(nb::module_& m) {
     using namespace nb::literals;
     m.def("tensor_pass",
           [](int pass, int l_max, Matrix<T> u, std::optional<Matrix<T>> g, std::optional<Matrix<T>> du,
-             std::optional<OutMatrix<T>> out_t, std::optional<OutMatrix<T>> out_u) {
+             std::optional<OutMatrix<T>> out_t, std::optional<OutMatrix<T>> out_u, int n_threads) {
               require(pass >= 0 && pass <= 2 && l_max >= 1 && l_max <= 3, "pass must be 0, 1 or 2 and l_max 1, 2 or 3");
               require((pass == 0 || (g && out_u)) && (pass == 1 || out_t) && (pass < 2 || du), "an array is missing");
               const auto fits = [&](auto& x, std::size_t n) {
@@ -185,17 +173,15 @@ void bind_tensors(nb::module_& m) {
               if (du) v.du = fits(*du, 3);
               if (out_t) v.out_t = fits(*out_t, n_c);
               if (out_u) v.out_u = fits(*out_u, 3);
-              message_functions<T>().tensors[pass](v, 0, std::int64_t(u.shape(0)));
+              share_out<T>(message_functions<T>().tensors[pass], v, u.shape(0), 256, n_threads, {});
           },
           "pass"_a, "l_max"_a, "u"_a.noconvert(), "g"_a.noconvert().none(), "du"_a.noconvert().none(),
           "out_t"_a.noconvert().none(), "out_u"_a.noconvert().none(),
+          "n_threads"_a = 1,
           "Values (0), first (1) or second derivatives (2) of the tensor components of unit vectors.");
 }
 
 }  // namespace
-
-const MessageKernels& message_kernels() { return *chosen().load(); }
-void choose_message_kernels(const std::string& isa) { chosen() = &kernels_of(choose_isa(isa)); }
 
 }  // namespace lacemaker::python
 

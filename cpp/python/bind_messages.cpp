@@ -3,11 +3,8 @@
 #include <nanobind/stl/optional.h>
 #include <nanobind/stl/string.h>
 
-#include <algorithm>
-#include <mutex>
 #include <optional>
 
-#include "lacemaker/threads.hpp"
 #include "message_kernels.hpp"
 
 namespace lacemaker::python {
@@ -45,28 +42,8 @@ void shape_of_messages(const A& m, const MessageView<T>& v, std::size_t n_atoms)
 }
 
 template <class T>
-using Pass = void (*)(const MessageView<T>&, std::int64_t, std::int64_t);
-
-// Shares out the atoms; every thread but the first adds into its own copy of out_y, then they are summed in order.
-template <class T>
-void run(Pass<T> pass, MessageView<T> v, std::int64_t n_atoms, int n_threads) {
-    n_threads = int(std::max<std::int64_t>(1, std::min<std::int64_t>(n_threads, n_atoms / 16)));
-    if (n_threads == 1) return pass(v, 0, n_atoms);
-    static Team team;
-    static std::mutex one_at_a_time;
-    std::lock_guard<std::mutex> lock(one_at_a_time);
-    const std::size_t size = std::size_t(n_atoms) * v.n_s * v.n_f;
-    std::vector<std::vector<T>> copies(v.out_y ? n_threads - 1 : 0);
-    team.run(n_threads, [&](int rank) {
-        MessageView<T> mine = v;
-        if (v.out_y && rank > 0) {
-            copies[rank - 1].assign(size, T(0));
-            mine.out_y = copies[rank - 1].data();
-        }
-        pass(mine, n_atoms * rank / n_threads, n_atoms * (rank + 1) / n_threads);
-    });
-    for (const std::vector<T>& copy : copies)
-        for (std::size_t k = 0; k < size; ++k) v.out_y[k] += copy[k];
+std::vector<Shared<T, MessageView<T>>> sums(const MessageView<T>& v, std::size_t n_atoms) {
+    return {{&MessageView<T>::out_y, n_atoms * v.n_s * v.n_f}};
 }
 
 template <class T>
@@ -77,9 +54,7 @@ void bind_type(nb::module_& m) {
               MessageView<T> v = view_of<T>(s, t, y, first, neighbour);
               shape_of_messages(out, v, y.shape(0));
               v.out_m = out.data();
-              const std::int64_t n = std::int64_t(y.shape(0));
-              nb::gil_scoped_release free;
-              run<T>(message_functions<T>().forward, v, n, n_threads);
+              share_out<T>(message_functions<T>().forward, v, y.shape(0), 16, n_threads, {});
           },
           "s"_a.noconvert(), "t"_a.noconvert(), "y"_a.noconvert(), "first"_a.noconvert(), "neighbour"_a.noconvert(),
           "out"_a.noconvert(), "n_threads"_a = 1, "Add sum_j t s y to out (n_atoms, C, F).");
@@ -95,9 +70,7 @@ void bind_type(nb::module_& m) {
               v.out_s = out_s.data();
               v.out_t = out_t.data();
               v.out_y = out_y ? out_y->data() : nullptr;
-              const std::int64_t n = std::int64_t(y.shape(0));
-              nb::gil_scoped_release free;
-              run<T>(message_functions<T>().backward, v, n, n_threads);
+              share_out<T>(message_functions<T>().backward, v, y.shape(0), 16, n_threads, sums(v, y.shape(0)));
           },
           "g"_a.noconvert(), "s"_a.noconvert(), "t"_a.noconvert(), "y"_a.noconvert(), "first"_a.noconvert(),
           "neighbour"_a.noconvert(), "out_s"_a.noconvert(), "out_t"_a.noconvert(), "out_y"_a.noconvert().none(),
@@ -123,9 +96,7 @@ void bind_type(nb::module_& m) {
               v.out_s = out_s.data();
               v.out_t = out_t.data();
               v.out_y = out_y ? out_y->data() : nullptr;
-              const std::int64_t n = std::int64_t(y.shape(0));
-              nb::gil_scoped_release free;
-              run<T>(message_functions<T>().double_backward, v, n, n_threads);
+              share_out<T>(message_functions<T>().double_backward, v, y.shape(0), 16, n_threads, sums(v, y.shape(0)));
           },
           "g"_a.noconvert(), "s"_a.noconvert(), "t"_a.noconvert(), "y"_a.noconvert(), "first"_a.noconvert(),
           "neighbour"_a.noconvert(), "ds"_a.noconvert(), "dt"_a.noconvert(), "dy"_a.noconvert().none(),
@@ -133,7 +104,8 @@ void bind_type(nb::module_& m) {
           "n_threads"_a = 1, "Add the derivatives of the backward results times directions by g, s, t and y.");
     m.def("invariants_pass",
           [](int pass, Cube<T> m_, Array<std::int32_t, nb::ndim<1>> slot, std::optional<Cube<T>> g,
-             std::optional<Cube<T>> dm, std::optional<OutCube<T>> out_x, std::optional<OutCube<T>> out_m) {
+             std::optional<Cube<T>> dm, std::optional<OutCube<T>> out_x, std::optional<OutCube<T>> out_m,
+             int n_threads) {
               InvariantView<T> v{};
               v.n_f = int(m_.shape(2));
               v.l_max = m_.shape(1) == 9 ? 2 : 3;
@@ -161,13 +133,11 @@ void bind_type(nb::module_& m) {
               if (out_m) same_shape(*out_m, m_, "out_m"), v.out_m = out_m->data();
               const MessageFunctions<T>& f = message_functions<T>();
               const auto call = pass == 0 ? f.invariants : pass == 1 ? f.invariants_backward : f.invariants_double_backward;
-              const std::int64_t n = std::int64_t(m_.shape(0));
-              nb::gil_scoped_release free;
-              call(v, 0, n);
+              share_out<T>(call, v, m_.shape(0), 16, n_threads, {});
           },
           "pass"_a, "m"_a.noconvert(), "slot"_a.noconvert(), "g"_a.noconvert().none(), "dm"_a.noconvert().none(),
           "out_x"_a.noconvert().none(), "out_m"_a.noconvert().none(),
-          "Values (0), first (1) or second derivatives (2) of HIP-HOP-NN's invariants.");
+          "n_threads"_a = 1, "Values (0), first (1) or second derivatives (2) of HIP-HOP-NN's invariants.");
 }
 
 }  // namespace

@@ -14,7 +14,7 @@ from typing import Any
 
 import numpy as np
 import torch
-from torch import Tensor
+from torch import Tensor, get_num_threads
 from torch.autograd import Function
 from torch.autograd.function import once_differentiable
 
@@ -55,7 +55,7 @@ class _Messages(Function):
     def forward(ctx: Any, s: Tensor, t: Tensor, y: Tensor, first: Tensor, neighbour: Tensor) -> Tensor:
         ctx.save_for_backward(s, t, y, first, neighbour)
         out = y.new_zeros((y.shape[0], t.shape[1], y.shape[2]))
-        kernels().messages_forward(*arrays(s, t, y, first, neighbour, out), torch.get_num_threads())
+        kernels().messages_forward(*arrays(s, t, y, first, neighbour, out), get_num_threads())
         return out
 
     @staticmethod
@@ -74,7 +74,7 @@ class _MessagesBackward(Function):
         ctx.set_materialize_grads(False)
         outs = [torch.zeros_like(x, memory_format=torch.contiguous_format) for x in (s, t)]
         outs.append(torch.zeros_like(y) if want_y else None)
-        kernels().messages_backward(*arrays(g, s, t, y, first, neighbour, *outs), torch.get_num_threads())
+        kernels().messages_backward(*arrays(g, s, t, y, first, neighbour, *outs), get_num_threads())
         return tuple(outs)
 
     @staticmethod
@@ -86,7 +86,7 @@ class _MessagesBackward(Function):
         outs = [torch.zeros_like(x, memory_format=torch.contiguous_format) for x in (g, s, t)]
         outs.append(torch.zeros_like(y) if ctx.needs_input_grad[3] else None)
         given = arrays(g, s, t, y, first, neighbour, ds, dt, dy, *outs)
-        kernels().messages_double_backward(*given, torch.get_num_threads())
+        kernels().messages_double_backward(*given, get_num_threads())
         return (*outs, None, None, None)
 
 
@@ -107,7 +107,7 @@ class _Invariants(Function):
         ctx.save_for_backward(m)
         ctx.slots = slots
         out = m.new_empty((m.shape[0], int((slots >= 0).sum()), m.shape[2]))
-        kernels().invariants_pass(0, *arrays(m), slots, None, None, *arrays(out), None)
+        kernels().invariants_pass(0, *arrays(m), slots, None, None, *arrays(out, None), get_num_threads())
         return out
 
     @staticmethod
@@ -122,7 +122,7 @@ class _InvariantsBackward(Function):
         ctx.save_for_backward(m, g)
         ctx.slots = slots
         out = torch.empty_like(m, memory_format=torch.contiguous_format)
-        kernels().invariants_pass(1, *arrays(m), slots, *arrays(g, None, None, out))
+        kernels().invariants_pass(1, *arrays(m), slots, *arrays(g, None, None, out), get_num_threads())
         return out
 
     @staticmethod
@@ -131,5 +131,5 @@ class _InvariantsBackward(Function):
         m, g = ctx.saved_tensors
         by_m = torch.empty_like(m, memory_format=torch.contiguous_format)
         by_g = torch.empty_like(g, memory_format=torch.contiguous_format)
-        kernels().invariants_pass(2, *arrays(m), ctx.slots, *arrays(g, dm, by_g, by_m))
+        kernels().invariants_pass(2, *arrays(m), ctx.slots, *arrays(g, dm, by_g, by_m), get_num_threads())
         return by_m, by_g, None

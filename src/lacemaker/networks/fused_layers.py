@@ -11,7 +11,7 @@ from __future__ import annotations
 from typing import Any
 
 import torch
-from torch import Tensor
+from torch import Tensor, get_num_threads
 from torch.autograd import Function
 from torch.autograd.function import once_differentiable
 
@@ -35,7 +35,7 @@ class _Norm(Function):
         ctx.save_for_backward(x, weight)
         ctx.eps = eps
         out = torch.empty_like(x, memory_format=torch.contiguous_format)
-        kernels().norm_forward(*arrays(x, weight, bias), eps, out.numpy())
+        kernels().norm_forward(*arrays(x, weight, bias), eps, *arrays(out), get_num_threads())
         return out
 
     @staticmethod
@@ -49,7 +49,7 @@ class _NormBackward(Function):
         ctx.save_for_backward(g, x, weight)
         ctx.eps = eps
         outs = [torch.empty_like(x, memory_format=torch.contiguous_format), *_zeros(weight, weight)]
-        kernels().norm_backward(*arrays(g, x, weight), eps, *arrays(*outs))
+        kernels().norm_backward(*arrays(g, x, weight), eps, *arrays(*outs), get_num_threads())
         return tuple(outs)
 
     @staticmethod
@@ -59,7 +59,7 @@ class _NormBackward(Function):
         outs = [torch.empty_like(g, memory_format=torch.contiguous_format) for _ in range(2)]
         outs += _zeros(weight)
         given = arrays(g, x, weight)
-        kernels().norm_double_backward(*given, ctx.eps, *arrays(dx, dweight, dbias, *outs))
+        kernels().norm_double_backward(*given, ctx.eps, *arrays(dx, dweight, dbias, *outs), get_num_threads())
         return *outs, None
 
 
@@ -72,7 +72,7 @@ class _Sensitivities(Function):
     @staticmethod
     def forward(ctx: Any, r: Tensor, f: Tensor, mu: Tensor, sigma: Tensor) -> Tensor:
         s, e = r.new_empty((2, len(r), len(mu)))
-        kernels().sensitivity_forward(*arrays(r, f, mu, sigma, s, e))
+        kernels().sensitivity_forward(*arrays(r, f, mu, sigma, s, e), get_num_threads())
         ctx.save_for_backward(r, f, mu, sigma, e)
         return s
 
@@ -86,7 +86,7 @@ class _SensitivitiesBackward(Function):
     def forward(ctx: Any, g: Tensor, r: Tensor, f: Tensor, mu: Tensor, sigma: Tensor, e: Tensor) -> Grads:
         ctx.save_for_backward(g, r, f, mu, sigma, e)
         outs = _zeros(r, f, mu, sigma)
-        kernels().sensitivity_backward(*arrays(g, r, f, mu, sigma, e, *outs))
+        kernels().sensitivity_backward(*arrays(g, r, f, mu, sigma, e, *outs), get_num_threads())
         return tuple(outs)
 
     @staticmethod
@@ -94,7 +94,8 @@ class _SensitivitiesBackward(Function):
     def backward(ctx: Any, dr: Tensor, df: Tensor, dmu: Tensor, dsigma: Tensor) -> Grads:
         g, r, f, mu, sigma, e = ctx.saved_tensors
         outs = [torch.empty_like(g, memory_format=torch.contiguous_format), *_zeros(r, f, mu, sigma)]
-        kernels().sensitivity_double_backward(*arrays(g, r, f, mu, sigma, e, dr, df, dmu, dsigma, *outs))
+        given = arrays(g, r, f, mu, sigma, e, dr, df, dmu, dsigma, *outs)
+        kernels().sensitivity_double_backward(*given, get_num_threads())
         return *outs, None
 
 
@@ -109,7 +110,7 @@ class _Tensors(Function):
         ctx.save_for_backward(u)
         ctx.l_max = l_max
         out = u.new_empty((len(u), (l_max + 1) ** 2))
-        kernels().tensor_pass(0, l_max, *arrays(u, None, None, out, None))
+        kernels().tensor_pass(0, l_max, *arrays(u, None, None, out, None), get_num_threads())
         return out
 
     @staticmethod
@@ -124,7 +125,7 @@ class _TensorsBackward(Function):
         ctx.save_for_backward(g, u)
         ctx.l_max = l_max
         out = torch.empty_like(u, memory_format=torch.contiguous_format)
-        kernels().tensor_pass(1, l_max, *arrays(u, g, None, None, out))
+        kernels().tensor_pass(1, l_max, *arrays(u, g, None, None, out), get_num_threads())
         return out
 
     @staticmethod
@@ -132,5 +133,5 @@ class _TensorsBackward(Function):
     def backward(ctx: Any, du: Tensor) -> Grads:
         g, u = ctx.saved_tensors
         outs = [torch.empty_like(x, memory_format=torch.contiguous_format) for x in (g, u)]
-        kernels().tensor_pass(2, ctx.l_max, *arrays(u, g, du, *outs))
+        kernels().tensor_pass(2, ctx.l_max, *arrays(u, g, du, *outs), get_num_threads())
         return *outs, None
