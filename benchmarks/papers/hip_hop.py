@@ -139,13 +139,14 @@ def rmd17(options: argparse.Namespace) -> None:
         data = {name: plain_copy(folder / f"{name}_01.xyz.xz", work) for name in ("train", "test")}
         config = {
             "data": data, "validation_fraction": 0.05, "e0": "least_squares",
-            "loss": {"energy": 0.5, "forces": 1.0, "hierarchy": 0.004},
+            "loss": {"energy": 0.5, "forces": 1.0, "hierarchy": 0.004, "l2": 1e-5},
             "schedule": {"batch_size": 10, "max_batch_size": 40, "patience": 8, "stopping_patience": 50,
-                         "max_epochs": 400},
+                         "max_epochs": 250},
         }  # fmt: skip
         for seed in range(options.seeds):
             for net in options.nets:
-                network = {**NETS[net], "features": 64, "cutoff": 6.0, "r_soft_max": 5.0}
+                # 20 sensitivities, as published for large sets, overfit: 23 meV/Å on ethanol instead of 15
+                network = {**NETS[net], "features": 64, "sensitivities": 8, "cutoff": 6.0, "r_soft_max": 5.0}
                 run(f"rmd17-{molecule}", net, seed, {**config, "network": network}, options)
 
 
