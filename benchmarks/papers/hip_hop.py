@@ -167,14 +167,14 @@ def s66x8(options: argparse.Namespace) -> None:
     data = {name: str(path) for name, path in paths.items()}
     for seed in range(options.seeds):
         for net in options.nets:
-            for norm in ("on", "gated") if net.startswith("hop") else ("on",):
+            gated = {"-gated": {"group_norm": "gated"}} if net.startswith("hop") else {}
+            for variant, change in ({"": {}, "-smooth": {"sensitivities": 8}} | gated).items():
+                network = {**NETS[net], "features": 32, "cutoff": 6.0, "r_soft_max": 5.0, **change}
                 config = {
-                    "data": data, "e0": "least_squares",
-                    "network": {**NETS[net], "features": 32, "cutoff": 6.0, "r_soft_max": 5.0,
-                                "group_norm": norm},
+                    "data": data, "e0": "least_squares", "network": network,
                     "schedule": {"batch_size": 5, "max_batch_size": 40, "max_epochs": 200},
                 }  # fmt: skip
-                run("s66x8", net + ("-gated" if norm == "gated" else ""), seed, config, options)
+                run("s66x8", net + variant, seed, config, options)
 
 
 SMALL = {"features": 16, "sensitivities": 8, "interactions": 1, "atom_layers": 1}
