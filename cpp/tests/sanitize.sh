@@ -1,5 +1,5 @@
 #!/bin/sh
-# Build and run the C++ tests of the evaluator, and the fuzzer of potential files, under the address and
+# Build and run the C++ tests of the kernels, and the fuzzer of potential files, under the address and
 # undefined-behaviour sanitisers.
 #   cpp/tests/sanitize.sh BUILD_FOLDER
 # Baseline kernels only: the other instruction sets run the same templates. `cmake -DLACEMAKER_SANITIZE=ON` builds
@@ -12,10 +12,10 @@ compile() {
     ${CXX:-c++} -std=c++17 -O1 -g1 -Wall -Wextra -Wno-psabi -ffp-contract=fast -fno-math-errno \
         -fsanitize=address,undefined -fno-sanitize-recover=all -I"$root/cpp" "$@" -pthread
 }
-for family in committee evaluate grade rates tabulated; do
+for family in committee evaluate grade messages rates tabulated; do
     compile -c "$root/cpp/kernels/${family}_baseline.cpp" -o "$folder/${family}_baseline.o"
 done
-for name in evaluator hessian program tabulated threads; do
+for name in evaluator hessian messages program tabulated threads; do
     compile "$root/cpp/tests/test_$name.cpp" "$folder"/*_baseline.o -o "$folder/test_$name"
     "$folder/test_$name"
 done
