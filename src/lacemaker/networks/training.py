@@ -25,6 +25,8 @@ __all__ = ["initial_network", "train_network"]
 
 Row = dict[str, Any]
 
+_SMALLEST_HEAD = 1e-8  # squares of energies stay far from the underflow of float32
+
 
 def initial_network(config: TrainingConfig, element_energies: np.ndarray | None, n_species: int) -> Network:
     """A network with seeded weights, element energies in its first head and heads of falling size after it.
@@ -47,7 +49,7 @@ def initial_network(config: TrainingConfig, element_energies: np.ndarray | None,
         for head in network.heads[1:]:
             head.weight *= scale
             head.bias *= scale
-            scale *= scale
+            scale = max(scale * scale, _SMALLEST_HEAD)
         if element_energies is not None:
             network.heads[0].weight.copy_(torch.as_tensor(element_energies).reshape(1, -1))
             network.heads[0].weight.requires_grad_(config.train_element_energies)
