@@ -22,9 +22,9 @@ from lacemaker.networks.workflow import train  # noqa: E402
 from lacemaker.structures import Frames  # noqa: E402
 
 
-def short(folder, epochs=2, **changes):
+def short(folder, epochs=2, schedule=None, **changes):
     base = training_data.config(folder, report=False, **changes)
-    return {**base, "schedule": {**base["schedule"], "max_epochs": epochs, **changes.get("schedule", {})}}
+    return {**base, "schedule": {**base["schedule"], "max_epochs": epochs, **(schedule or {})}}
 
 
 def dataset(frames, **changes):

@@ -35,7 +35,8 @@ class Sets:
 
     def facts(self, config: Config) -> dict[str, Any]:
         """Files, sizes, hashes and labels, for provenance."""
-        files = {"train": config.data.train, "test": config.data.test or config.data.train}
+        data = config.data
+        files = {name: getattr(data, name) or data.train for name, _ in self.items()}
         return {
             name: {
                 "files": [
