@@ -147,6 +147,18 @@ def test_virials_count_where_they_are(frames, tmp_path):
     assert all(np.isfinite(row["train_loss"]) for row in result.history)
 
 
+def test_force_constants_in_the_file_are_said_to_be_unused(tmp_path):
+    atoms = training_data.alloy(10)
+    atoms[1].new_array("force_constants", np.zeros((len(atoms[1]), 3)))
+    atoms[1].info |= {"displaced_atom": 0, "direction": "x", "displacement": 0.01}
+    training_data.write_atoms(tmp_path / "train.xyz", atoms)
+    settings = short(tmp_path, epochs=1)
+    settings["data"]["test_fraction"] = 0.0
+    warning = train(settings).summary["warnings"][-1]
+    assert "labels are not used" in warning
+    assert "1 of 10 training structures" in warning
+
+
 def test_two_structures_are_too_few_and_the_message_names_the_key(tmp_path):
     training_data.write(tmp_path / "train.xyz", n=3)
     settings = short(tmp_path)

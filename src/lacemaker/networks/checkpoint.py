@@ -156,9 +156,9 @@ def _moments(flat: Mapping[str, Tensor], optimiser: torch.optim.Adam) -> dict[in
         k, _, moment = name.partition(".")
         moments.setdefault(int(k), {})[moment] = value
     parameters = [p for group in optimiser.param_groups for p in group["params"]]
-    for k, found in moments.items():
-        like = {"exp_avg": parameters[k], "exp_avg_sq": parameters[k], "step": torch.zeros(())}
-        _require_alike(f"adam.{k}", found, like)
+    for i, found in moments.items():
+        like = {"exp_avg": parameters[i], "exp_avg_sq": parameters[i], "step": torch.zeros(())}
+        _require_alike(f"adam.{i}", found, like)
     return moments
 
 

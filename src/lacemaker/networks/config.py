@@ -29,8 +29,8 @@ class LossWeights(Section):
     hierarchy: NonNegative = Field(default=0.04, description="eV; of the hierarchicality.")
     hierarchy_kind: Literal["atom", "structure", "batch"] = Field(
         default="atom",
-        description="Ratios of squared energies by atom and summed, of their sums over a structure, or over "
-        "the batch.",
+        description="atom: E_b²/(E_b² + E_(b-1)²) of each atom, summed over the structure; structure, batch: "
+        "the same of squares summed over it.",
     )
     l2: NonNegative = Field(default=4e-8, description="eV; of the sum of squared weights.")
     energy_per_atom: bool = Field(default=False, description="Compare energies (and virials) per atom.")

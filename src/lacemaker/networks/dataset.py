@@ -87,7 +87,7 @@ class Dataset:
         weighty = self.weights[quantity] > 0
         if quantity == "forces":
             weighty &= np.array([(w > 0).any() for w in self.atom_weights])
-        return sum(bool(np.isfinite(values[k]).any()) for k in np.flatnonzero(weighty))
+        return sum(bool(np.isfinite(values[k]).any()) for k in np.flatnonzero(weighty).tolist())
 
     def __len__(self) -> int:
         return len(self.graphs)

@@ -2,11 +2,17 @@
 
 from __future__ import annotations
 
-from lacemaker.errors import ConfigError, problem
+import warnings
+from typing import TYPE_CHECKING
+
+from lacemaker.errors import ConfigError, LacemakerWarning, problem, three_parts
 from lacemaker.networks.config import TrainingConfig
 from lacemaker.networks.dataset import Dataset
 
-__all__ = ["check_labels"]
+if TYPE_CHECKING:
+    from lacemaker.structures import Frames
+
+__all__ = ["check_labels", "warn_of_unused_labels"]
 
 
 def check_labels(train: Dataset, validation: Dataset, config: TrainingConfig) -> None:
@@ -29,7 +35,7 @@ def check_labels(train: Dataset, validation: Dataset, config: TrainingConfig) ->
         found = f"{len(validation)} structures, on which {', '.join(usable) or 'nothing'} can be monitored"
         raise problem(
             ConfigError,
-            f"schedule.monitor: {monitor} has no labels in the validation part, so no epoch would be best",
+            f"schedule.monitor: {monitor} has no labels with weight for validation: no epoch would be best",
             found,
             f"set schedule.monitor: {usable[0]}" if usable else "validate on structures with labels",
         )
@@ -40,3 +46,15 @@ def _monitors(validation: Dataset, counted: list[str]) -> list[str]:
     known = [q for q in ("energy", "forces") if (q == "energy" or q in counted) and validation.labelled(q)]
     usable = [f"{q}_{norm}" for q in known for norm in ("mae", "rmse")]
     return ["loss", *usable] if any(validation.labelled(q) for q in counted) else usable
+
+
+def warn_of_unused_labels(frames: Frames) -> None:
+    """Say so where structures have force constants, which a network does not learn from."""
+    n = sum(frame.force_constants is not None for frame in frames)
+    if n:
+        message = three_parts(
+            "Networks do not learn from force constants: these labels are not used",
+            f"{n} of {len(frames)} training structures with them",
+            "give the forces of displaced structures instead, or use `lace fit`",
+        )
+        warnings.warn(LacemakerWarning(message), stacklevel=2)

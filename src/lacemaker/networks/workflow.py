@@ -14,6 +14,7 @@ import torch
 from lacemaker.networks.backend import choose_device
 from lacemaker.networks.config import TrainingConfig, effective_yaml, training_config
 from lacemaker.networks.dataset import Dataset
+from lacemaker.networks.labels import warn_of_unused_labels
 from lacemaker.networks.potential import NetworkPotential
 from lacemaker.networks.training import fingerprint, initial_network, train_network
 from lacemaker.structures import Frames, ReferenceEnergies, reference_energies
@@ -101,6 +102,7 @@ def train(
             parts = _split(sets, settings)
         for name, frames in parts.items():
             shown.note(f"{name}: {len(frames)} structures, {frames.n_atoms} atoms")
+        warn_of_unused_labels(sets.train)
         e0, inner = _one_body(parts.train, sets.train, settings)
         shown.note(str(e0))
         potential, history = _trained(parts, e0, inner, settings, device, folder, timer, shown)
