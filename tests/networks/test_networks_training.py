@@ -99,13 +99,6 @@ def test_a_killed_run_continues_to_the_same_result(folder, trained, monkeypatch)
     assert curves[0] == curves[1]
 
 
-def test_a_checkpoint_of_other_settings_is_not_continued(folder, trained):
-    first = train(training_data.config(folder, output=str(folder / "a"), report=False))
-    changed = training_data.config(folder, output=str(folder / "a"), report=False, loss={"energy": 2.0})
-    assert len(train(changed).history) == len(first.history)
-    assert not same(weights_of(train(changed)), weights_of(first))
-
-
 def test_a_damaged_checkpoint_is_an_error(folder):
     settings = training_data.config(folder, output=str(folder / "damaged"), report=False)
     train(settings)
@@ -169,13 +162,6 @@ def test_weights_scale_residuals_and_missing_labels_do_not_count():
     both = scores(network, sets[0], LossWeights(), "cpu")
     assert both.forces_mae == 0.0
     assert np.isfinite(both.loss)
-
-
-def test_element_energies_are_least_squares_and_stay(trained):
-    e0 = trained.potential.network.heads[0].weight.numpy().ravel()
-    frames = lace.read(training_data.alloy())
-    assert e0.shape == (len(frames.elements),)
-    assert np.abs(e0).max() < 3.0
 
 
 def test_a_diverging_run_says_what_to_do(folder):

@@ -26,10 +26,14 @@ def alloy(n=24, seed=0, stress=True):
     return frames
 
 
-def write(path, **options):
+def write_atoms(path, atoms):
     from ase.io import write as write_xyz
 
-    write_xyz(path, alloy(**options), format="extxyz")
+    write_xyz(path, atoms, format="extxyz")
+
+
+def write(path, **options):
+    write_atoms(path, alloy(**options))
 
 
 SMALL_NETWORK = {

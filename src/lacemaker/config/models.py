@@ -60,6 +60,11 @@ class DataConfig(Section):
         default=(),
         description="Test structures; if absent, `test_fraction` of the training file is held out.",
     )
+    validation: StringOrList = Field(
+        default=(),
+        description="Structures that tell when to stop training (`lace train` only); if absent, those marked "
+        "`valid` or `validation`, else `validation_fraction` of the training structures.",
+    )
     test_fraction: Annotated[float, Field(ge=0.0, lt=1.0)] = 0.1
     seed: int = Field(default=0, description="Of the split.")
     split_by: Literal["auto", "frame", "config_type", "file", "label"] = Field(

@@ -40,9 +40,10 @@ def checked(model: type[Model], source: Mapping[str, Any] | str | Path) -> tuple
 
 
 def with_paths(config: Model, change: Callable[[str], str]) -> Model:
-    """A configuration with ``data.train``, ``data.test`` and ``output``, these paths changed."""
+    """A configuration with the files of ``data`` and ``output``, these paths changed."""
     parts: Any = config
-    sets = {name: tuple(change(path) for path in getattr(parts.data, name)) for name in ("train", "test")}
+    names = ("train", "test", "validation")
+    sets = {name: tuple(change(path) for path in getattr(parts.data, name)) for name in names}
     data = parts.data.model_copy(update=sets)
     return config.model_copy(update={"data": data, "output": change(parts.output)})
 

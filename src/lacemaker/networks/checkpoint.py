@@ -3,22 +3,26 @@
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
+import warnings
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import torch
 from torch import Tensor
 
-from lacemaker.errors import FileFormatError
+from lacemaker.errors import FileFormatError, LacemakerWarning, three_parts
 from lacemaker.networks.controller import Controller
 from lacemaker.networks.network import Network
 from lacemaker.potential import disk
 
-__all__ = ["Checkpoint", "read", "write"]
+__all__ = ["Checkpoint", "read", "resume", "write"]
 
 _KEY = "lacemaker checkpoint"
 _MOMENTS = ("exp_avg", "exp_avg_sq", "step")
+
+Parts = dict[str, dict[str, Tensor]]
 
 
 @dataclass(eq=False)
@@ -36,6 +40,9 @@ class Checkpoint:
         One row per epoch.
     fingerprint : str
         Of configuration and data: a checkpoint of another run is not continued.
+    made_with : mapping of str to str
+        What decides rounding alone, such as the version of PyTorch; a checkpoint with other values is
+        continued.
     """
 
     network: Network
@@ -44,6 +51,7 @@ class Checkpoint:
     best: dict[str, Tensor]
     history: list[dict[str, Any]]
     fingerprint: str
+    made_with: Mapping[str, str] = field(default_factory=dict)
 
 
 def write(path: Path, state: Checkpoint) -> None:
@@ -56,6 +64,7 @@ def write(path: Path, state: Checkpoint) -> None:
         tensors |= {f"adam.{k}.{name}": moments[name] for name in _MOMENTS}
     header = {
         "fingerprint": state.fingerprint,
+        "made_with": dict(state.made_with),
         "controller": state.controller.to_dict(),
         "history": state.history,
     }
@@ -64,8 +73,10 @@ def write(path: Path, state: Checkpoint) -> None:
     disk.write_bytes(path, save(copies, {_KEY: json.dumps(header)}))
 
 
-def read(path: Path, state: Checkpoint) -> bool:
-    """Fill `state` from a file; False (and `state` untouched) where there is none or it is of another run.
+def read(path: Path, state: Checkpoint) -> dict[str, str] | None:
+    """Fill `state` from a file and return what that was made with.
+
+    None where there is no file or it is of another run. Then, and after an error, `state` is as before.
 
     Raises
     ------
@@ -75,37 +86,83 @@ def read(path: Path, state: Checkpoint) -> bool:
     from safetensors.torch import load
 
     if not path.is_file():
-        return False
+        return None
     data = disk.read_bytes(path)
     try:
         length = int.from_bytes(data[:8], "little")
         header = json.loads(json.loads(data[8 : 8 + length])["__metadata__"][_KEY])
         if header["fingerprint"] != state.fingerprint:
-            return False
-        tensors = load(data)
-        parts: dict[str, dict[str, Tensor]] = {"net": {}, "best": {}, "adam": {}}
-        for name, value in tensors.items():
+            return None
+        parts: Parts = {"net": {}, "best": {}, "adam": {}}
+        for name, value in load(data).items():
             part, _, rest = name.partition(".")
             parts[part][rest] = value
-        _restore(state, header, parts)
+        moments = _moments(parts["adam"], state.optimiser)
+        for part in ("net", "best"):
+            _require_alike(part, parts[part], state.network.state_dict())
+        controller, history = Controller.from_dict(header["controller"]), list(header["history"])
+        made_with = dict(header.get("made_with", {}))
     except Exception as error:
         raise FileFormatError(
             f"{path} is no usable checkpoint\n  found: {error}\n"
             "  to do: remove it to begin anew, or set resume: false"
         ) from error
-    return True
-
-
-def _restore(state: Checkpoint, header: dict[str, Any], parts: dict[str, dict[str, Tensor]]) -> None:
+    groups = state.optimiser.state_dict()["param_groups"]
     state.network.load_state_dict(parts["net"])
+    state.optimiser.load_state_dict({"state": moments, "param_groups": groups})
+    device = state.network.heads[-1].weight.device
+    state.best = {name: value.to(device) for name, value in parts["best"].items()}
+    state.controller, state.history = controller, history
+    return made_with
+
+
+def resume(path: Path, state: Checkpoint, note: Callable[[str], None]) -> None:
+    """Continue from a checkpoint of this run, or rename one of another run, with a warning.
+
+    Raises
+    ------
+    FileFormatError
+        If the file is damaged.
+    """
+    before = read(path, state)
+    if before is None:
+        kept = _set_aside(path)
+        message = three_parts(
+            "The checkpoint in the output folder is of other settings or data: training begins anew",
+            f"{path}, now {kept.name}",
+            f"to continue that run restore its settings and rename the file to {path.name}; give every run "
+            "an output folder of its own",
+        )
+        warnings.warn(LacemakerWarning(message), stacklevel=3)
+        return
+    now = state.made_with
+    changed = [f"{name} {old}, now {now[name]}" for name, old in before.items() if now.get(name, old) != old]
+    limit = f"; equal to an uninterrupted run up to rounding ({'; '.join(changed)})" if changed else ""
+    note(f"continues from epoch {state.controller.epoch}{limit}")
+
+
+def _set_aside(path: Path) -> Path:
+    """Rename a file to the first free name of ``checkpoint.old.safetensors``, ``checkpoint.old2.…``."""
+    k = 1
+    while (kept := path.with_name(f"{path.stem}.old{k if k > 1 else ''}{path.suffix}")).exists():
+        k += 1
+    return path.rename(kept)
+
+
+def _moments(flat: Mapping[str, Tensor], optimiser: torch.optim.Adam) -> dict[int, dict[str, Tensor]]:
+    """Adam's moments by parameter, each with the shape of its parameter."""
     moments: dict[int, dict[str, Tensor]] = {}
-    for name, value in parts["adam"].items():
+    for name, value in flat.items():
         k, _, moment = name.partition(".")
         moments.setdefault(int(k), {})[moment] = value
-    groups = state.optimiser.state_dict()["param_groups"]
-    state.optimiser.load_state_dict({"state": moments, "param_groups": groups})
-    state.best = {
-        name: value.to(state.network.heads[-1].weight.device) for name, value in parts["best"].items()
-    }
-    state.controller = Controller.from_dict(header["controller"])
-    state.history = header["history"]
+    parameters = [p for group in optimiser.param_groups for p in group["params"]]
+    for i, found in moments.items():
+        like = {"exp_avg": parameters[i], "exp_avg_sq": parameters[i], "step": torch.zeros(())}
+        _require_alike(f"adam.{i}", found, like)
+    return moments
+
+
+def _require_alike(part: str, found: Mapping[str, Tensor], expected: Mapping[str, Tensor]) -> None:
+    shapes = [{name: tuple(v.shape) for name, v in tensors.items()} for tensors in (found, expected)]
+    if different := sorted({name for name, _ in shapes[0].items() ^ shapes[1].items()}):
+        raise ValueError(f"{part}.{different[0]} has another shape or is missing")

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import Field, model_validator
+from pydantic import Field, field_validator, model_validator
 
 from lacemaker.config.models import DataConfig, QuantityNumbers
 from lacemaker.config.reading import checked, effective_yaml, with_paths
@@ -27,7 +27,11 @@ class LossWeights(Section):
     forces: NonNegative = 1.0
     virial: NonNegative = 0.0
     hierarchy: NonNegative = Field(default=0.04, description="eV; of the hierarchicality.")
-    hierarchy_kind: Literal["atom", "structure", "batch"] = "atom"
+    hierarchy_kind: Literal["atom", "structure", "batch"] = Field(
+        default="atom",
+        description="atom: E_b²/(E_b² + E_(b-1)²) of each atom, summed over the structure; structure, batch: "
+        "the same of squares summed over it.",
+    )
     l2: NonNegative = Field(default=4e-8, description="eV; of the sum of squared weights.")
     energy_per_atom: bool = Field(default=False, description="Compare energies (and virials) per atom.")
 
@@ -36,7 +40,7 @@ class Schedule(Section):
     """When the batch grows, the learning rate falls and training stops."""
 
     learning_rate: Positive = 1e-3
-    batch_size: Count = 16
+    batch_size: Count = Field(default=16, description="Structures per step at the start.")
     max_batch_size: Count = Field(
         default=128, description="Doubled on a plateau up to here; then the rate is halved."
     )
@@ -48,6 +52,15 @@ class Schedule(Section):
     monitor: Monitor = Field(default="loss", description="Validation quantity that decides what is best.")
     clip: Positive | None = Field(default=None, description="Largest norm of the gradient.")
 
+    @model_validator(mode="after")
+    def _room_to_grow(self) -> Schedule:
+        if self.batch_size > self.max_batch_size:
+            raise ValueError(
+                f"batch_size {self.batch_size} exceeds max_batch_size {self.max_batch_size}; "
+                "raise max_batch_size to it (then the batch does not grow) or beyond"
+            )
+        return self
+
 
 class TrainingConfig(Section):
     """Everything `lace train` needs; every key but `data.train` has a default."""
@@ -56,7 +69,9 @@ class TrainingConfig(Section):
         default=None, description="Published recipe that fills in what is not given."
     )
     data: DataConfig
-    validation_fraction: Annotated[float, Field(gt=0.0, lt=1.0)] = 0.1
+    validation_fraction: Annotated[float, Field(gt=0.0, lt=1.0)] = Field(
+        default=0.1, description="Of the training structures, where the data name no validation part."
+    )
     network: NetworkOptions = NetworkOptions()
     e0: Literal["auto", "isolated_atoms", "least_squares", "average", "zero"] | dict[str, float] = "auto"
     train_element_energies: bool = Field(
@@ -82,6 +97,24 @@ class TrainingConfig(Section):
     def _filled_in(cls, value: Any) -> Any:
         name = value.get("preset") if isinstance(value, Mapping) else None
         return merged(PRESETS[name], value) if isinstance(name, str) and name in PRESETS else value
+
+    @field_validator("data")
+    @classmethod
+    def _labels_of_a_network(cls, data: DataConfig) -> DataConfig:
+        unusable = {
+            "displaced_pairs": data.displaced_pairs,
+            "formation_energies": data.formation_energies,
+            "keys.energies": data.keys.energies,
+            "keys.force_constants": data.keys.force_constants,
+            **{f"require: [{name}]": name in data.require for name in ("force_constants", "energies")},
+        }
+        asked = [f"data.{name}" for name, value in unusable.items() if value]
+        if asked:
+            raise ValueError(
+                f"remove {', '.join(asked)}: networks learn from energies, forces and virials alone; "
+                "`lace fit` learns from these labels too"
+            )
+        return data
 
     def weight(self, config_type: str, quantity: str) -> float:
         """Multiplier of the residuals of one config_type."""

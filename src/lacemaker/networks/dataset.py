@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
@@ -80,6 +80,14 @@ class Dataset:
         return np.array(
             [config.weight(f.config_type, quantity) * f.weights.get(quantity, 1.0) for f in self.frames]
         )
+
+    def labelled(self, quantity: str) -> int:
+        """Number of frames with labels of this quantity that carry weight."""
+        values: Sequence[Any] = getattr(self, quantity)
+        weighty = self.weights[quantity] > 0
+        if quantity == "forces":
+            weighty &= np.array([(w > 0).any() for w in self.atom_weights])
+        return sum(bool(np.isfinite(values[k]).any()) for k in np.flatnonzero(weighty).tolist())
 
     def __len__(self) -> int:
         return len(self.graphs)

@@ -8,6 +8,7 @@ over a batch. Energies are those of structures, or per atom if so configured.
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 import torch
@@ -76,7 +77,7 @@ class Scores:
 
 
 def scores(network: Network, dataset: Dataset, weights: LossWeights, device: str) -> Scores:
-    """Errors over a whole set; `loss` holds the error terms alone."""
+    """Errors over a whole set; `loss` holds the error terms alone, and is NaN where none has labels."""
     collected: dict[str, list[Tensor]] = {"energy": [], "forces": [], "virial": []}
     hierarchy, n = 0.0, 0
     for data in dataset.in_order(device):
@@ -86,11 +87,12 @@ def scores(network: Network, dataset: Dataset, weights: LossWeights, device: str
             collected[name].append(residual.detach().double().flatten())
         hierarchy += float(result.hierarchicality("structure").detach().sum())
         n += data.batch.n_structures
-    numbers, total = {}, 0.0
+    numbers: dict[str, float] = {}
+    terms: list[float] = []
     for name, parts in collected.items():
         residual = torch.cat(parts) if parts else torch.full((1,), torch.nan)
         numbers[f"{name}_mae"] = float(residual.abs().mean())
         numbers[f"{name}_rmse"] = float(residual.square().mean().sqrt())
-        if parts:
-            total += getattr(weights, name) * (numbers[f"{name}_mae"] + numbers[f"{name}_rmse"])
-    return Scores(loss=total, hierarchicality=hierarchy / max(n, 1), **numbers)
+        if parts and (weight := getattr(weights, name)) > 0:
+            terms.append(weight * (numbers[f"{name}_mae"] + numbers[f"{name}_rmse"]))
+    return Scores(loss=sum(terms) if terms else math.nan, hierarchicality=hierarchy / max(n, 1), **numbers)

@@ -71,7 +71,8 @@ class Result:
             e2 = e2.sum(1, keepdim=True)
         elif kind == "structure":
             e2 = self.batch.per_structure(e2.T).T
-        ratio = (e2[1:] / (e2[1:] + e2[:-1])).sum(0)
+        tiny = torch.finfo(e2.dtype).tiny  # 0/0 where both energies vanish
+        ratio = (e2[1:] / (e2[1:] + e2[:-1] + tiny)).sum(0)
         return {"atom": self.batch.per_structure, "batch": torch.sum}.get(kind, lambda x: x)(ratio)
 
 

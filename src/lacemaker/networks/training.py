@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import hashlib
+import json
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -12,18 +13,23 @@ from typing import Any
 import numpy as np
 import torch
 
-from lacemaker.errors import SolverError
+from lacemaker.errors import SolverError, problem
 from lacemaker.networks import checkpoint
 from lacemaker.networks.checkpoint import Checkpoint
 from lacemaker.networks.config import TrainingConfig
 from lacemaker.networks.controller import Controller
 from lacemaker.networks.dataset import Dataset
+from lacemaker.networks.labels import check_labels
 from lacemaker.networks.loss import loss, scores
 from lacemaker.networks.network import Network
 
 __all__ = ["initial_network", "train_network"]
 
 Row = dict[str, Any]
+
+# settings that do not change how training goes, or do so through the data and energies hashed beside them
+_APART = ("preset", "data", "validation_fraction", "e0", "output", "resume", "report", "threads", "device")
+_SMALLEST_HEAD = 1e-8  # squares of energies stay far from the underflow of float32
 
 
 def initial_network(config: TrainingConfig, element_energies: np.ndarray | None, n_species: int) -> Network:
@@ -47,19 +53,30 @@ def initial_network(config: TrainingConfig, element_energies: np.ndarray | None,
         for head in network.heads[1:]:
             head.weight *= scale
             head.bias *= scale
-            scale *= scale
+            scale = max(scale * scale, _SMALLEST_HEAD)
         if element_energies is not None:
             network.heads[0].weight.copy_(torch.as_tensor(element_energies).reshape(1, -1))
             network.heads[0].weight.requires_grad_(config.train_element_energies)
     return network
 
 
-def fingerprint(config: TrainingConfig, *hashes: str) -> str:
-    """Digest of all that decides how training goes: a checkpoint with another one is not continued."""
-    said = config.model_dump_json(exclude={"output", "resume", "report", "threads", "data"})
-    # longer training continues a shorter one
-    said = said.replace(f'"max_epochs":{config.schedule.max_epochs}', "")
-    return hashlib.sha256("|".join([said, torch.__version__, *hashes]).encode()).hexdigest()
+def fingerprint(
+    config: TrainingConfig,
+    elements: Sequence[str],
+    e0: np.ndarray,
+    element_energies: np.ndarray | None,
+    *hashes: str,
+) -> str:
+    """Digest of all that decides how training goes: a checkpoint with another one is not continued.
+
+    Longer training continues a shorter one: `max_epochs` and `stopping_patience` are not part of it.
+    Energies count to 1e-8 eV, since least squares may round differently.
+    """
+    apart: Any = {**dict.fromkeys(_APART, True), "schedule": {"max_epochs", "stopping_patience"}}
+    said = config.model_dump(mode="json", exclude=apart)
+    energies = [None if e is None else (np.round(e, 8) + 0.0).tolist() for e in (e0, element_energies)]
+    text = json.dumps([said, list(elements), energies, *hashes], sort_keys=True)
+    return hashlib.sha256(text.encode()).hexdigest()
 
 
 def train_network(
@@ -72,6 +89,7 @@ def train_network(
     path: Path | None = None,
     identity: str = "",
     each_epoch: Callable[[Row], None] | None = None,
+    note: Callable[[str], None] = lambda text: None,
 ) -> tuple[Network, list[Row]]:
     """Train in place and return the network of the best epoch with the learning curves.
 
@@ -82,17 +100,23 @@ def train_network(
     config : TrainingConfig
     device : str
     path : Path, optional
-        Checkpoint, written after every epoch and continued from where it fits `identity`.
+        Checkpoint, written after every epoch and continued from where it fits `identity`; one that does
+        not is renamed, with a warning.
     identity : str
         See `fingerprint`.
     each_epoch : callable, optional
         Called with each new row of the learning curves.
+    note : callable, optional
+        Told where an earlier run is continued.
 
     Raises
     ------
+    ConfigError
+        If there are no labels to learn from or to monitor.
     SolverError
         If the loss is not finite.
     """
+    check_labels(train, validation, config)
     network.to(device)
     trainable = [p for p in network.parameters() if p.requires_grad]
     state = Checkpoint(
@@ -102,15 +126,23 @@ def train_network(
         _copy(network),
         [],
         identity,
+        {"torch": torch.__version__, "device": device, "threads": str(torch.get_num_threads())},
     )
-    if path is not None and config.resume:
-        checkpoint.read(path, state)
+    if path is not None and path.is_file() and config.resume:
+        checkpoint.resume(path, state, note)
     while not state.controller.finished(config.schedule):
         row = _epoch(state, train, validation, config, device)
         if path is not None:
             checkpoint.write(path, state)
         if each_epoch is not None:
             each_epoch(row)
+    if state.controller.best_epoch < 1:
+        raise problem(
+            SolverError,
+            f"No epoch gave a finite {config.schedule.monitor} on the validation structures",
+            f"{state.controller.epoch} epochs",
+            "lower schedule.learning_rate or set schedule.clip; check the labels with `lace check`",
+        )
     network.load_state_dict(state.best)
     return network, state.history
 

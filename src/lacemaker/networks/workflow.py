@@ -14,11 +14,12 @@ import torch
 from lacemaker.networks.backend import choose_device
 from lacemaker.networks.config import TrainingConfig, effective_yaml, training_config
 from lacemaker.networks.dataset import Dataset
+from lacemaker.networks.labels import warn_of_unused_labels
 from lacemaker.networks.potential import NetworkPotential
 from lacemaker.networks.training import fingerprint, initial_network, train_network
 from lacemaker.structures import Frames, ReferenceEnergies, reference_energies
 from lacemaker.structures.references import composition
-from lacemaker.workflow.data import Sets, check_elements, load_sets
+from lacemaker.workflow.data import Sets, check_elements, held_out, load_sets
 from lacemaker.workflow.fitting import collect_warnings
 from lacemaker.workflow.outputs import output_folder, peak_memory_mib, versions, write_json, write_text
 from lacemaker.workflow.progress import Progress, SilentProgress, StageTimer
@@ -95,14 +96,16 @@ def train(
         folder = output_folder(settings.output)
         text = effective_yaml(settings, folder, "Configuration in effect; runs with `lace train`.")
         write_text(folder / EFFECTIVE, text)
+        device = choose_device(settings.device)  # before minutes of reading
         with timer.stage("reading structures"):
-            sets = load_sets(settings.data)
+            sets = load_sets(settings.data, with_validation=True)
             parts = _split(sets, settings)
         for name, frames in parts.items():
             shown.note(f"{name}: {len(frames)} structures, {frames.n_atoms} atoms")
+        warn_of_unused_labels(sets.train)
         e0, inner = _one_body(parts.train, sets.train, settings)
         shown.note(str(e0))
-        potential, history = _trained(parts, e0, inner, settings, folder, timer, shown)
+        potential, history = _trained(parts, e0, inner, settings, device, folder, timer, shown)
         potential = potential.with_metadata(data=_facts(parts), e0=e0.to_dict())
         potential.save(folder / NETWORK)
         return _finish(folder, potential, parts, history, settings, text, timer, warnings)
@@ -110,7 +113,10 @@ def train(
 
 def _split(sets: Sets, config: TrainingConfig) -> _Parts:
     own = sets.train.without_isolated_atoms()
-    train, validation = own.split(config.validation_fraction, seed=config.seed)
+    if sets.validation is not None:
+        return _Parts(own, sets.validation.without_isolated_atoms(), sets.test)
+    keys = ("validation_fraction", "data.validation")
+    train, validation = held_out(own, config.data, config.validation_fraction, config.seed, keys)
     return _Parts(train, validation, sets.test)
 
 
@@ -120,13 +126,13 @@ def _one_body(
     """E0 added outside the network, and the element energies of its first head (None: it has none).
 
     Where E0 is itself a least-squares estimate nothing is left for the head; its precision would suffer in
-    float32.
+    float32. Nor is there anything for it where no structure has an energy.
     """
     elements = everything.elements
     e0 = reference_energies(everything, elements, config.e0)
-    if config.network.first_is_interacting or e0.method in ("least_squares", "average"):
-        return e0, None
     labelled = train.where(lambda f: f.energy is not None)
+    if config.network.first_is_interacting or e0.method in ("least_squares", "average") or not labelled:
+        return e0, None
     counts = composition(labelled, elements)
     residual = np.array([f.energy for f in labelled]) - counts @ e0.array(elements)
     return e0, np.linalg.pinv(counts) @ residual
@@ -137,18 +143,20 @@ def _trained(
     e0: ReferenceEnergies,
     inner: np.ndarray | None,
     config: TrainingConfig,
+    device: str,
     folder: Path,
     timer: StageTimer,
     progress: Progress,
 ) -> tuple[NetworkPotential, list[dict[str, Any]]]:
     elements = tuple(e0.values)
-    device = choose_device(config.device)
     network = initial_network(config, inner, len(elements))
     with timer.stage("neighbour lists"):
         energies = e0.array(elements)
-        check_elements(parts.test or (), elements, "test")
+        for name, frames in parts.items():
+            check_elements(frames, elements, name)
         known, held_out = (Dataset(f, elements, energies, config) for f in (parts.train, parts.validation))
-    identity = fingerprint(config, parts.train.content_hash(), parts.validation.content_hash())
+    hashes = (parts.train.content_hash(), parts.validation.content_hash())
+    identity = fingerprint(config, elements, energies, inner, *hashes)
     progress.note(
         f"{network.options.label}: {sum(p.numel() for p in network.parameters())} parameters, {device}"
     )
@@ -168,12 +176,13 @@ def _trained(
             path=folder / CHECKPOINT,
             identity=identity,
             each_epoch=each_epoch,
+            note=progress.note,
         )
     return NetworkPotential(network.cpu(), elements, energies), history
 
 
 def _line(row: Mapping[str, Any]) -> str:
-    shown = {"E": "validation_energy_mae", "F": "validation_forces_mae"}
+    shown = {"E": "validation_energy_mae", "F": "validation_forces_mae", "W": "validation_virial_mae"}
     errors = ", ".join(f"{k} MAE {row[name]:.4f}" for k, name in shown.items() if row[name] is not None)
     return (
         f"epoch {row['epoch']}: loss {row['train_loss']:.5f}, validation {errors}; "
@@ -255,6 +264,6 @@ def report_of_training(folder: Path) -> str:
 
     settings = training_config(folder / EFFECTIVE)
     known = json.loads((folder / SUMMARY).read_text(encoding="utf-8")) if (folder / SUMMARY).is_file() else {}
-    parts = _split(load_sets(settings.data), settings)
+    parts = _split(load_sets(settings.data, with_validation=True), settings)
     text = (folder / EFFECTIVE).read_text(encoding="utf-8")
     return remade_report(NetworkPotential.load(folder / NETWORK), dict(parts.items()), known, text)

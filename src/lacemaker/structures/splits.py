@@ -129,7 +129,8 @@ def predefined_split(frames: Frames) -> tuple[Frames, Frames] | None:
         raise data_error(
             "the data name parts other than train and test",
             f"split = {', '.join(unknown)}",
-            "choose the frames yourself: frames.where(lambda f: f.split == …)",
+            "`lace train` takes `valid` and `validation` too; else choose the frames yourself, "
+            "frames.where(lambda f: f.split == …), or set data.split_by: frame",
         )
     test = np.array([w.startswith("test") for w in words])
     return frames.subset(~test), frames.subset(test)
