@@ -194,9 +194,9 @@ def periodic(options: argparse.Namespace) -> None:
         data = {name: plain_copy(folder / f"{name}.xyz.xz", work) for name in ("train", "test")}
         for seed in range(options.seeds):
             for net in options.nets:
-                many_body = {"sensitivities": 8} if net.startswith("hop") else {}
-                for size, change in (("", many_body), ("-small", SMALL)):
-                    network = {"l_max": None, **NETS[net], **change}
+                radial = {"sensitivities": 8 if net.startswith("hop") else 16}
+                for size, change in (("", radial), ("-small", SMALL)):
+                    network = {**NETS[net], **change}
                     config = {"preset": "materials", "data": data, "e0": "least_squares", "network": network}
                     config["loss"] = {"virial": 0.0}
                     run(f"zuo-{element}", net + size, seed, config, options)

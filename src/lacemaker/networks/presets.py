@@ -42,7 +42,8 @@ PRESETS: dict[str, dict[str, Any]] = {
                      "stopping_patience": 300, "max_epochs": 10000, "monitor": "energy_mae"},
     },
     "materials": {
-        "network": {"features": 48, "sensitivities": 16, "interactions": 2, "atom_layers": 2,
+        # 8 sensitivities: with many-body invariants more of them overfit some hundred structures
+        "network": {"features": 48, "sensitivities": 8, "interactions": 2, "atom_layers": 2,
                     "r_soft_min": 1.2, "r_soft_max": 4.5, "cutoff": 5.5},
         "loss": {"energy": 10.0, "forces": 1.0, "virial": 1.0, "energy_per_atom": True, "hierarchy": 0.004,
                  "hierarchy_kind": "batch", "l2": 1e-7},

@@ -154,7 +154,7 @@ def _trained(
         energies = e0.array(elements)
         for name, frames in parts.items():
             check_elements(frames, elements, name)
-        known, held_out = (Dataset(f, elements, energies, config) for f in (parts.train, parts.validation))
+        known, unseen = (Dataset(f, elements, energies, config) for f in (parts.train, parts.validation))
     hashes = (parts.train.content_hash(), parts.validation.content_hash())
     identity = fingerprint(config, elements, energies, inner, *hashes)
     progress.note(
@@ -170,7 +170,7 @@ def _trained(
         network, history = train_network(
             network,
             known,
-            held_out,
+            unseen,
             config,
             device=device,
             path=folder / CHECKPOINT,
