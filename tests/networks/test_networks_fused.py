@@ -9,9 +9,9 @@ from test_networks_symmetry import KINDS, network  # noqa: E402
 
 from lacemaker import _core  # noqa: E402
 from lacemaker.networks import fused, fused_layers  # noqa: E402
+from lacemaker.networks import messages as messages_module  # noqa: E402
 from lacemaker.networks.interactions import plain_group_norm  # noqa: E402
 from lacemaker.networks.invariants import plain_invariants  # noqa: E402
-from lacemaker.networks import messages as messages_module  # noqa: E402
 from lacemaker.networks.messages import chunked_messages, plain_messages  # noqa: E402
 from lacemaker.networks.sensitivity import plain_sensitivities  # noqa: E402
 from lacemaker.networks.tensors import plain_pair_tensors  # noqa: E402
@@ -85,14 +85,19 @@ def test_messages_in_chunks_and_their_derivatives(largest, fixed, monkeypatch):
 
 
 def test_chunks_never_store_all_pairs():
-    """What autograd keeps of a training step: with chunks nothing of size pairs × n_ν × F or pairs × C × F."""
+    """Of a training step autograd keeps nothing of size pairs × n_ν × F or pairs × C × F."""
     data = batch(*[small_crystal(k) for k in range(4)])
     shapes = ((len(data.centre), 6), (len(data.centre), 16), (data.n_atoms, 6, 8))
     largest = {}
     for function in (chunked_messages, plain_messages):
         inputs = [torch.randn(shape, dtype=torch.float64, requires_grad=True) for shape in shapes]
-        sizes = []
-        with torch.autograd.graph.saved_tensors_hooks(lambda x: sizes.append(x.numel()) or x, lambda x: x):
+        sizes = [0]
+
+        def note(x, sizes=sizes):
+            sizes.append(x.numel())
+            return x
+
+        with torch.autograd.graph.saved_tensors_hooks(note, lambda x: x):
             first = torch.autograd.grad(function(*inputs, data).square().sum(), inputs, create_graph=True)
             sum(x.square().sum() for x in first).backward()
         largest[function.__name__] = max(sizes)

@@ -1,7 +1,8 @@
 """Traceless symmetric tensors of unit vectors in their independent components.
 
 Order of the components (l = 0, 1, 2, 3): 1 | x y z | xx xy xz yy yz | xxx xxy xxz xyy xyz yyy yyz; the
-others follow from symmetry and tracelessness. Q = uuᵀ - I/3 and T_xyz = u_x u_y u_z - (δ_xy u_z + δ_xz u_y + δ_yz u_x)/5.
+others follow from symmetry and tracelessness. Q = uuᵀ - I/3 and
+T_xyz = u_x u_y u_z - (δ_xy u_z + δ_xz u_y + δ_yz u_x)/5.
 """
 
 from __future__ import annotations
