@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from typing import Any
 
 import numpy as np
@@ -181,20 +181,17 @@ def running(isa: str, n_threads: int | None) -> Iterator[None]:
     from lacemaker import _core
 
     _check_threads(n_threads)
-    before = torch.get_num_threads()
-    changed = n_threads is not None and n_threads != before
-    if changed:
-        torch.set_num_threads(n_threads)
-    if isa != "auto":
-        _core.choose_message_isa(isa)
-    try:
-        with torch.inference_mode(False):
-            yield
-    finally:
+    with ExitStack() as undo:
+        before = torch.get_num_threads()
+        if n_threads not in (None, before):
+            torch.set_num_threads(n_threads)
+            undo.callback(torch.set_num_threads, before)
         if isa != "auto":
-            _core.choose_message_isa("auto")
-        if changed:
-            torch.set_num_threads(before)
+            _core.choose_message_isa(isa)
+            undo.callback(_core.choose_message_isa, "auto")
+        if torch.is_inference_mode_enabled():
+            undo.enter_context(torch.inference_mode(False))
+        yield
 
 
 @contextmanager

@@ -78,6 +78,7 @@ class NetworkPotential:
         with torch.inference_mode(False):
             self.network = copy.deepcopy(network).cpu().requires_grad_(False)
         self.device = choose_device(device)
+        self._evaluators: dict[tuple[Any, ...], NetworkEvaluator] = {}
         self.e0 = np.zeros(len(elements)) if e0 is None else np.array(e0, dtype=np.float64)
         self.metadata = {"versions": {**versions(), "torch": torch.__version__}, **jsonable(metadata or {})}
 
@@ -139,16 +140,17 @@ class NetworkPotential:
         n_threads: int | None = None,
         device: str | None = None,
     ) -> NetworkEvaluator:
-        """Ready to run in a precision (default: that of training) and on a device; see `NetworkEvaluator`."""
-        return NetworkEvaluator(
-            self.network,
-            self.elements,
-            self.e0,
-            dtype=dtype,
-            device=device or self.device,
-            n_threads=n_threads,
-            isa=isa,
-        )
+        """Ready to run in a precision (default: that of training) and on a device; made once and kept.
+
+        See `NetworkEvaluator`.
+        """
+        key = (isa, dtype, n_threads, device or self.device)
+        if key not in self._evaluators:
+            made = NetworkEvaluator(
+                self.network, self.elements, self.e0, isa=isa, dtype=dtype, n_threads=n_threads, device=key[3]
+            )
+            self._evaluators[key] = made
+        return self._evaluators[key]
 
     def hessian_evaluator(
         self, isa: str = "auto", n_threads: int | None = None, device: str | None = None
