@@ -114,6 +114,21 @@ def everything(net, device, dtype=torch.float64):
     return [x.detach().cpu().double() for x in values]
 
 
+@pytest.mark.parametrize("options", KINDS, ids=str)
+def test_every_tensor_is_made_on_the_device_of_the_batch(options):
+    """PyTorch's meta device has shapes alone, and refuses tensors of the CPU as a GPU does."""
+    net = network(**options).to("meta")
+    data = Batch.of([graph(s) for s in STRUCTURES], torch.float64, "meta")
+    result = net.evaluate(data, training=True)
+    parts = [result.energy, result.forces(), result.virial(), net.regularisation()]
+    parts += [result.hierarchicality(kind) for kind in ("atom", "structure", "batch")]
+    assert {x.device.type for x in parts} == {"meta"}
+    gradients = torch.autograd.grad(sum(x.sum() for x in parts), list(net.parameters()))
+    assert [g.shape for g in gradients] == [p.shape for p in net.parameters()]
+    with pytest.raises(RuntimeError):  # so it would be noticed
+        result.energy + torch.ones(len(result.energy), dtype=torch.float64)
+
+
 @gpu
 @pytest.mark.parametrize(("dtype", "tolerance"), [(torch.float64, 1e-10), (torch.float32, 2e-3)])
 @pytest.mark.parametrize("options", KINDS, ids=str)
