@@ -87,7 +87,7 @@ class NetworkEvaluator(Evaluator):
         self._species[[atomic_numbers[s] for s in self.elements]] = np.arange(len(self.elements))
 
     @property
-    def n_threads(self) -> int:
+    def n_threads(self) -> int:  # type: ignore[override]
         """Threads that one evaluation uses."""
         return self._threads or torch.get_num_threads()
 
