@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import sys
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -105,8 +106,9 @@ class Calculator(AseCalculator):
 
     Parameters
     ----------
-    potential : Potential or path
-        A potential, or the path of a ``.lace`` file (also of a network; extra ``nn``).
+    potential : Potential, NetworkPotential or path
+        A potential, or the path of a ``.lace`` file. A network (extra ``nn``), or the path of one, gives a
+        `lacemaker.networks.NetworkCalculator`, which takes the same keywords and ``device``.
     skin : float
         Extra reach of the neighbour list in Å: the list is rebuilt only once atoms have moved half of it.
     n_threads : int, optional
@@ -134,10 +136,8 @@ class Calculator(AseCalculator):
     ignored_changes = {"initial_charges", "initial_magmoms"}  # noqa: RUF012
 
     def __new__(cls, potential: Any = None, *args: Any, **kwargs: Any) -> Calculator:
-        """The file of a network gives a `lacemaker.networks.NetworkCalculator`, which is a Calculator too."""
-        from lacemaker.networks.file import is_network
-
-        if cls is Calculator and isinstance(potential, (str, os.PathLike)) and is_network(potential):
+        """A network or its file gives a `lacemaker.networks.NetworkCalculator`, which is a Calculator too."""
+        if cls is Calculator and _of_network(potential):
             from lacemaker.networks import NetworkCalculator
 
             return super().__new__(NetworkCalculator)
@@ -180,11 +180,12 @@ class Calculator(AseCalculator):
     def set(self, **kwargs: Any) -> dict[str, Any]:
         """Refuse changes: a calculator's parameters are fixed when it is made."""
         if kwargs:
+            wanted = ", ".join(f"{key}=…" for key in kwargs)
             raise problem(
                 EvaluationError,
                 "a lacemaker calculator cannot be changed",
                 ", ".join(kwargs),
-                f"make a new one: lacemaker.Calculator(potential, {', '.join(f'{key}=…' for key in kwargs)})",
+                f"make a new one: {type(self).__name__}(potential, {wanted})",
             )
         return {}
 
@@ -260,14 +261,16 @@ class Calculator(AseCalculator):
                 "no atoms" if structure is None else f"format={format!r}",
                 "pass atoms, and 'sparse' or 'dense' as the format",
             )
-        p = self.parameters
-        hessian = self.potential.hessian_evaluator(p["isa"], p["n_threads"]).sparse(structure)
+        hessian = self._hessian_evaluator().sparse(structure)
         if divide_by_masses:
             from scipy.sparse import diags_array
 
             scale = diags_array(np.repeat(structure.get_masses() ** -0.5, 3))
             hessian = (scale @ hessian @ scale).tocsr()
         return hessian if format == "sparse" else hessian.toarray()
+
+    def _hessian_evaluator(self) -> Any:
+        return self.potential.hessian_evaluator(self.parameters["isa"], self.parameters["n_threads"])
 
     def _spread(
         self,
@@ -309,6 +312,16 @@ class Calculator(AseCalculator):
     def __setstate__(self, state: dict[str, Any]) -> None:
         self.__dict__.update(state)
         self._start()
+
+
+def _of_network(potential: Any) -> bool:
+    """Whether this is a network or the path of one, told without importing PyTorch."""
+    if isinstance(potential, (str, os.PathLike)):
+        from lacemaker.networks.file import is_network
+
+        return is_network(potential)
+    home = sys.modules.get("lacemaker.networks.potential")  # there once anyone has made a network
+    return home is not None and isinstance(potential, home.NetworkPotential)
 
 
 def _results(prediction: Prediction) -> dict[str, Any]:

@@ -13,9 +13,11 @@ import training_data  # noqa: E402
 from ase import Atoms, units  # noqa: E402
 from ase.md.verlet import VelocityVerlet  # noqa: E402
 
+import lacemaker as lace  # noqa: E402
+from lacemaker import _core  # noqa: E402
 from lacemaker.analysis import error_table  # noqa: E402
 from lacemaker.calculators import StressNotDefinedError  # noqa: E402
-from lacemaker.errors import EvaluationError, FileFormatError  # noqa: E402
+from lacemaker.errors import ConfigError, EvaluationError, FileFormatError  # noqa: E402
 from lacemaker.networks import NetworkCalculator, NetworkOptions, NetworkPotential  # noqa: E402
 from lacemaker.networks.network import Network  # noqa: E402
 from lacemaker.structures import read  # noqa: E402
@@ -122,7 +124,7 @@ def test_the_calculator_can_be_copied_and_pickled(potential, atoms):
 
 def test_errors_of_the_calculator_say_what_to_do(potential, atoms):
     atoms.calc = NetworkCalculator(potential)
-    with pytest.raises(EvaluationError, match="cannot be changed"):
+    with pytest.raises(EvaluationError, match=r"cannot be changed\n.*\n.*NetworkCalculator\(potential, skin"):
         atoms.calc.set(skin=1.0)
     gold = Atoms("Au", calculator=NetworkCalculator(potential))
     with pytest.raises(EvaluationError, match="does not know the element Au"):
@@ -135,8 +137,12 @@ def test_errors_of_the_calculator_say_what_to_do(potential, atoms):
         free.get_stress()
     with pytest.raises(EvaluationError, match="skin"):
         NetworkCalculator(potential, skin=-1)
-    with pytest.raises(EvaluationError, match="precision"):
-        NetworkCalculator(potential, dtype="float16")
+    for keywords in ({"dtype": "float16"}, {"isa": "mmx"}, {"n_threads": 0}):
+        ((name, value),) = keywords.items()
+        with pytest.raises(EvaluationError, match=f"{name}={value!r}"):
+            NetworkCalculator(potential, **keywords)
+    with pytest.raises(ConfigError, match="The device 'gpu' cannot be used"):
+        NetworkCalculator(potential, device="gpu")
 
 
 def test_a_lone_atom_has_the_energy_of_no_neighbours(potential):
@@ -145,3 +151,82 @@ def test_a_lone_atom_has_the_energy_of_no_neighbours(potential):
     assert result.stress is None
     far = potential.predict(Atoms("Cu2", positions=[[0, 0, 0], [0, 0, 50]]))
     assert far.energy == pytest.approx(2 * result.energy)
+
+
+@pytest.mark.parametrize("as_file", [True, False])
+def test_the_calculator_of_the_package_takes_networks(potential, atoms, as_file, tmp_path):
+    potential.save(tmp_path / "n.lace")
+    calc = lace.Calculator(tmp_path / "n.lace" if as_file else potential, isa="auto", skin=0.3)
+    assert type(calc) is NetworkCalculator
+    assert calc.get_potential_energy(atoms) == potential.predict(atoms).energy
+    assert calc.parameters["skin"] == 0.3
+
+
+@pytest.mark.parametrize("isa", _core.isas())
+def test_every_instruction_set_can_be_chosen(potential, atoms, isa):
+    evaluator = potential.evaluator(isa=isa)
+    assert isa in evaluator.statistics()["isa"]
+    assert evaluator.predict(atoms).energy == pytest.approx(potential.predict(atoms).energy, abs=1e-11)
+
+
+def test_threads_are_those_asked_for_and_then_those_of_the_process(potential, atoms, monkeypatch):
+    before, seen = torch.get_num_threads(), []
+    evaluate = Network.evaluate
+
+    def watched(*arguments, **keywords):
+        seen.append(torch.get_num_threads())
+        return evaluate(*arguments, **keywords)
+
+    monkeypatch.setattr(Network, "evaluate", watched)
+    evaluator = potential.evaluator(n_threads=2)
+    assert evaluator.n_threads == 2
+    evaluator.predict(atoms)
+    evaluator.predict(atoms, n_threads=3)
+    evaluator.predict_batch([atoms])
+    potential.predict(atoms)
+    assert seen == [2, 3, 2, before]
+    with pytest.raises(EvaluationError, match="n_threads=0"):
+        evaluator.predict(atoms, n_threads=0)
+    assert "speed" in potential.describe(measure_speed=True)
+    assert torch.get_num_threads() == before
+
+
+def test_nothing_touches_the_random_numbers_of_the_user(potential, atoms):
+    torch.manual_seed(7)
+    first = torch.rand(3)
+    torch.manual_seed(7)
+    again = NetworkPotential.from_bytes(potential.to_bytes())
+    again.predict(atoms)
+    copy.deepcopy(again)
+    assert torch.equal(torch.rand(3), first)
+
+
+def test_predictions_within_inference_mode_are_the_same(potential, atoms):
+    expected = potential.predict(atoms)
+    with torch.inference_mode():
+        inside = NetworkPotential.from_bytes(potential.to_bytes())
+        found = inside.predict(atoms)
+    assert np.array_equal(found.forces, expected.forces)
+    assert np.array_equal(inside.predict(atoms).forces, expected.forces)
+    assert np.array_equal(inside.hessian(atoms).toarray(), potential.hessian(atoms).toarray())
+
+
+def test_errors_of_many_predictions_name_the_structure(potential, atoms, monkeypatch):
+    monkeypatch.setattr("lacemaker.networks.potential.ATOMS_AT_ONCE", 10)
+    twins = Atoms("Cu2", positions=np.zeros((2, 3)))
+    flat = Atoms("Cu", cell=np.zeros((3, 3)), pbc=True)
+    for bad, what in ((Atoms("Au"), "element Au"), (twins, "on top of each other"), (flat, "cell")):
+        with pytest.raises(EvaluationError, match=f"^Structure 5: (.|\n)*{what}"):
+            potential.predict_many([atoms] * 5 + [bad])
+
+
+def test_structures_without_atoms(potential, atoms):
+    for forces in (True, False):
+        found = [potential.predict(Atoms(), forces=forces)]
+        found += potential.predict_many([Atoms(), atoms, Atoms()], forces=forces)[::2]
+        for nothing in found:
+            assert nothing.energy == 0
+            assert nothing.energies.shape == (0,)
+            assert (nothing.forces is None) == (nothing.virial is None) == (not forces)
+            assert nothing.forces is None or (nothing.forces.shape == (0, 3) and not nothing.virial.any())
+    assert potential.predict_many([]) == []

@@ -66,7 +66,7 @@ def _measure(
     from lacemaker.analysis.speed import evaluation_speed, row_speed
     from lacemaker.potential import Potential
 
-    sets = _core.isas() if isa == "all" and isinstance(model, Potential) else [isa]
+    sets = _core.isas() if isa == "all" else [isa]
     evaluations = [
         evaluation_speed(model, n, isa=chosen, dtype=dtype, n_threads=threads, repeats=repeats).to_dict()
         for chosen in sets

@@ -34,6 +34,8 @@ class Labelled:
         Relative to the one-body energies.
     forces, forces_weight : (n_atoms, 3) eV/Å
     virial, virial_weight : (n_structures, 3, 3) eV
+    present : frozenset of str
+        Which of energy, forces and virial any structure has: known without asking the device.
     """
 
     batch: Batch
@@ -44,10 +46,11 @@ class Labelled:
     forces_weight: Tensor
     virial: Tensor
     virial_weight: Tensor
+    present: frozenset[str]
 
     def has(self, quantity: str) -> bool:
         """Whether any structure has this label."""
-        return bool(torch.isfinite(getattr(self, quantity)).any())
+        return quantity in self.present
 
 
 class Dataset:
@@ -73,6 +76,11 @@ class Dataset:
         )
         self.forces = [np.full((len(f), 3), np.nan) if f.forces is None else f.forces for f in frames]
         self.virial = np.array([_full(f.virial) for f in frames]).reshape(-1, 3, 3)
+        self.labelled = {
+            "energy": np.isfinite(self.energy),
+            "forces": np.array([np.isfinite(f).any() for f in self.forces], dtype=bool),
+            "virial": np.isfinite(self.virial).any(axis=(1, 2)),
+        }
         self.weights = {q: self._weights(q, config) for q in ("energy", "forces", "virial")}
         self.atom_weights = [np.ones(len(f)) if f.force_weights is None else f.force_weights for f in frames]
 
@@ -110,6 +118,7 @@ class Dataset:
             tensor(np.repeat(np.concatenate(per_atom)[:, None], 3, axis=1)),
             tensor(self.virial[rows]),
             tensor(np.broadcast_to(self.weights["virial"][rows][:, None, None], (len(rows), 3, 3))),
+            frozenset(q for q, flags in self.labelled.items() if flags[rows].any()),
         )
 
     def shuffled(self, batch_size: int, seed: int, epoch: int, device: str) -> Iterator[Labelled]:

@@ -20,7 +20,7 @@ def describe(potential: NetworkPotential, *, measure_speed: bool = False) -> str
     if measure_speed:
         from lacemaker.potential.speed import measure_speed as measure
 
-        dtype = potential.evaluator(n_threads=1).dtype_name
+        dtype = potential.evaluator().dtype_name
         lines.append(f"  {'speed':<12} {measure(potential, dtype=dtype, n_cells=3)}")  # type: ignore[arg-type]
     return "\n".join(lines)
 

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import copy
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack, contextmanager
 from typing import Any
 
 import numpy as np
@@ -32,7 +34,17 @@ class NetworkEvaluator(Evaluator):
     device : str
         ``cpu``, ``cuda`` or ``auto``.
     n_threads : int, optional
-        Sets the threads of PyTorch in this process.
+        Threads of PyTorch while this runs; default those of the process.
+    isa : str
+        Instruction set of the kernels, "auto" for the best of this machine. The kernels of all networks of a
+        process share it: another one than "auto" holds while this runs, and then "auto" again.
+
+    Raises
+    ------
+    EvaluationError
+        For an unknown precision or instruction set, or fewer threads than one.
+    ConfigError
+        For a device that is not there.
     """
 
     def __init__(
@@ -44,8 +56,11 @@ class NetworkEvaluator(Evaluator):
         dtype: str | None = None,
         device: str = "cpu",
         n_threads: int | None = None,
+        isa: str = "auto",
     ) -> None:
         from ase.data import atomic_numbers
+
+        from lacemaker import _core
 
         if dtype not in (None, "float64", "float32"):
             raise problem(
@@ -54,18 +69,27 @@ class NetworkEvaluator(Evaluator):
                 f"dtype={dtype!r}",
                 "choose 'float64' or 'float32'",
             )
+        if isa != "auto" and isa not in _core.isas():
+            raise problem(
+                EvaluationError,
+                "the instruction set cannot be used here",
+                f"isa={isa!r}, while this machine offers {', '.join(_core.isas())}",
+                "choose one of those or 'auto'",
+            )
+        _check_threads(n_threads)
         self.dtype = network.dtype if dtype is None else getattr(torch, dtype)
-        self.device = choose_device(device)
-        self.network = Network(network.options, network.n_species).to(self.device, self.dtype)
-        self.network.load_state_dict(network.state_dict())
-        self.network.requires_grad_(False)
+        self.device, self.isa, self._threads = choose_device(device), isa, n_threads
+        with torch.inference_mode(False):
+            self.network = copy.deepcopy(network).to(self.device, self.dtype).requires_grad_(False)
         self.elements, self.e0 = tuple(elements), np.asarray(e0, dtype=np.float64)
         self.cutoff = network.options.cutoff
-        if n_threads is not None and n_threads != torch.get_num_threads():
-            torch.set_num_threads(n_threads)
-        self.n_threads = torch.get_num_threads()
         self._species = np.full(119, -1, dtype=np.int32)
         self._species[[atomic_numbers[s] for s in self.elements]] = np.arange(len(self.elements))
+
+    @property
+    def n_threads(self) -> int:  # type: ignore[override]
+        """Threads that one evaluation uses."""
+        return self._threads or torch.get_num_threads()
 
     @property
     def dtype_name(self) -> str:
@@ -78,7 +102,8 @@ class NetworkEvaluator(Evaluator):
         from lacemaker.networks import fused
 
         usable = fused.usable(torch.zeros(1, dtype=self.dtype, device=self.device))
-        isa = f"{_core.isas()[-1]} kernels" if usable else f"PyTorch on {self.device}"
+        best = _core.isas()[-1] if self.isa == "auto" else self.isa
+        isa = f"{best} kernels" if usable else f"PyTorch on {self.device}"
         return {"dtype": self.dtype_name, "device": self.device, "fused": usable, "isa": isa}
 
     def evaluate(
@@ -93,44 +118,53 @@ class NetworkEvaluator(Evaluator):
         n_threads: int | None = None,
     ) -> Prediction:
         """See `lacemaker.potential.Evaluator.evaluate`."""
-        if len(species) == 0:
-            return _prediction(np.zeros(0), np.zeros((0, 3)), np.zeros(6), cell, pbc)
         graph = Graph.from_list(species, positions, cell, neighbours, self.cutoff)
-        (found,) = self._run([graph], forces)
-        site, gradient, virial = found
-        if not (np.isfinite(site).all() and (gradient is None or np.isfinite(gradient).all())):
-            raise _no_energy(positions, cell, neighbours, f"energy {site.sum()} eV")
-        return _prediction(site, gradient, virial, cell, pbc)
+        (found,) = self._run([graph], forces, n_threads)
+        return _checked(found, positions, cell, pbc, neighbours)
 
-    def predict_batch(self, structures: Sequence[Any], *, forces: bool = True) -> list[Prediction]:
+    def predict_batch(
+        self, structures: Sequence[Any], *, forces: bool = True, first: int = 0
+    ) -> list[Prediction]:
         """Evaluate several structures at once.
+
+        Parameters
+        ----------
+        structures : sequence of Frame or ase.Atoms
+        forces : bool
+        first : int
+            Position of the first of them among those of the caller, for messages.
 
         Raises
         ------
         EvaluationError
-            As `predict`, with the position of the structure.
+            As `predict`; the message begins with the position of the structure.
         """
-        prepared = [self.prepare(s) for s in structures]
-        lists = [self.neighbours(positions, cell, pbc) for _, positions, cell, pbc in prepared]
-        graphs = [
-            Graph.from_list(species, positions, cell, near, self.cutoff)
-            for (species, positions, cell, _), near in zip(prepared, lists, strict=True)
-        ]
+        prepared, lists, graphs = [], [], []
+        for k, structure in enumerate(structures):
+            with _named(first + k, structure):
+                species, positions, cell, pbc = self.prepare(structure)
+                near = self.neighbours(positions, cell, pbc)
+            prepared.append((positions, cell, pbc))
+            lists.append(near)
+            graphs.append(Graph.from_list(species, positions, cell, near, self.cutoff))
         out = []
-        for k, (site, gradient, virial) in enumerate(self._run(graphs, forces)):
-            _, positions, cell, pbc = prepared[k]
-            if not (np.isfinite(site).all() and (gradient is None or np.isfinite(gradient).all())):
-                reason = _no_energy(positions, cell, lists[k], f"energy {site.sum()} eV")
-                raise EvaluationError(f"Structure {k} of the batch: {reason}")
-            out.append(_prediction(site, gradient, virial, cell, pbc))
+        for k, found in enumerate(self._run(graphs, forces, None) if graphs else ()):
+            with _named(first + k, structures[k]):
+                out.append(_checked(found, *prepared[k], lists[k]))
         return out
 
     def _run(
-        self, graphs: Sequence[Graph], forces: bool
+        self, graphs: Sequence[Graph], forces: bool, n_threads: int | None
     ) -> list[tuple[np.ndarray, np.ndarray | None, np.ndarray | None]]:
         """Site energies, forces and virial of each graph."""
-        batch = Batch.of(graphs, self.dtype, self.device)
-        result = self.network.evaluate(batch, forces=forces)
+        with running(self.isa, self._threads if n_threads is None else n_threads):
+            batch = Batch.of(graphs, self.dtype, self.device)
+            result = self.network.evaluate(batch, forces=forces)
+            return self._split(graphs, result, forces)
+
+    def _split(
+        self, graphs: Sequence[Graph], result: Result, forces: bool
+    ) -> list[tuple[np.ndarray, np.ndarray | None, np.ndarray | None]]:
         species = np.concatenate([g.species for g in graphs])
         site = _array(result.site_energies) + self.e0[species]
         ends = np.cumsum([len(g.species) for g in graphs])[:-1]
@@ -139,6 +173,56 @@ class NetworkEvaluator(Evaluator):
             return [(s, None, None) for s in sites]
         gradients = np.split(_array(result.forces()), ends)
         return list(zip(sites, gradients, _voigt(result), strict=True))
+
+
+@contextmanager
+def running(isa: str, n_threads: int | None) -> Iterator[None]:
+    """Threads and instruction set for a while, and derivatives also in the caller's inference mode."""
+    from lacemaker import _core
+
+    _check_threads(n_threads)
+    with ExitStack() as undo:
+        before = torch.get_num_threads()
+        if n_threads not in (None, before):
+            torch.set_num_threads(n_threads)
+            undo.callback(torch.set_num_threads, before)
+        if isa != "auto":
+            _core.choose_message_isa(isa)
+            undo.callback(_core.choose_message_isa, "auto")
+        if torch.is_inference_mode_enabled():
+            undo.enter_context(torch.inference_mode(False))
+        yield
+
+
+@contextmanager
+def _named(position: int, structure: Any) -> Iterator[None]:
+    """Put the position and source of a structure before what is wrong with it."""
+    try:
+        yield
+    except EvaluationError as error:
+        name = getattr(structure, "source", "")
+        raise EvaluationError(f"Structure {position}{f' ({name})' if name else ''}: {error}") from error
+
+
+def _check_threads(n_threads: int | None) -> None:
+    if n_threads is not None and n_threads < 1:
+        raise problem(
+            EvaluationError, "the number of threads is impossible", f"n_threads={n_threads}", "give 1 or more"
+        )
+
+
+def _checked(
+    found: tuple[np.ndarray, np.ndarray | None, np.ndarray | None],
+    positions: np.ndarray,
+    cell: np.ndarray,
+    pbc: np.ndarray,
+    neighbours: NeighbourList,
+) -> Prediction:
+    """What was computed, or why these atoms have no energy."""
+    site, gradient, virial = found
+    if not (np.isfinite(site).all() and (gradient is None or np.isfinite(gradient).all())):
+        raise _no_energy(positions, cell, neighbours, f"energy {site.sum()} eV")
+    return _prediction(site, gradient, virial, cell, pbc)
 
 
 def _array(values: torch.Tensor) -> np.ndarray:

@@ -1,12 +1,10 @@
 """The network file: one safetensors file with a JSON header; loading runs no code.
 
 Header entry ``lacemaker``: JSON with ``format`` "lacemaker network", ``version``, ``sha256``, ``units``,
-``options`` (those of
-`NetworkOptions`), ``elements`` (symbols in the order of the network's inputs) and ``metadata``. Arrays:
-``e0`` (Z,) float64 eV, the
-energies of the isolated atoms that are added outside the network, and the parameters under their names
-(float32 or
-float64). ``sha256`` is that of the header with 64 zeros in its place and of every array, as in `.lace` files.
+``options`` (those of `NetworkOptions`), ``elements`` (symbols in the order of the network's inputs) and
+``metadata``. Arrays: ``e0`` (Z,) float64 eV, the energies of the isolated atoms that are added outside the
+network, and the parameters under their names (float32 or float64). ``sha256`` is that of the header with 64
+zeros in its place and of every array, as in `.lace` files.
 """
 
 from __future__ import annotations

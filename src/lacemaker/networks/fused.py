@@ -1,9 +1,8 @@
 """The compiled operations on the CPU, as autograd functions that can be differentiated twice.
 
 Each is one pass over pairs or atoms in the C++ core (`messages.hpp`, `messages_invariants.hpp`); the plain
-versions in
-`messages.py` and `invariants.py` are their oracles and run where the kernels cannot: on a GPU, or with
-``LACEMAKER_NETWORK_KERNELS=plain``.
+versions in `messages.py` and `invariants.py` are their oracles and run where the kernels cannot: on a GPU, or
+with ``LACEMAKER_NETWORK_KERNELS=plain``.
 """
 
 from __future__ import annotations
@@ -20,7 +19,7 @@ from torch.autograd.function import once_differentiable
 
 from lacemaker.networks.options import INVARIANTS, invariants_of
 
-__all__ = ["Grads", "arrays", "invariants", "kernels", "messages", "usable"]
+__all__ = ["Grads", "arrays", "empty", "invariants", "kernels", "messages", "outputs", "usable", "zeros"]
 
 Grads = tuple[Tensor | None, ...]
 
@@ -41,8 +40,25 @@ def usable(x: Tensor) -> bool:
 
 
 def arrays(*tensors: Tensor | None) -> list[np.ndarray | None]:
-    """What the kernels take; contiguous tensors share their memory."""
+    """What the kernels read; a tensor that is not contiguous is copied."""
     return [None if x is None else x.detach().contiguous().numpy() for x in tensors]
+
+
+def outputs(*tensors: Tensor | None) -> list[np.ndarray | None]:
+    """What the kernels write into: the memory of the tensors, never a copy."""
+    if any(x is not None and not x.is_contiguous() for x in tensors):
+        raise ValueError("a kernel would write into a copy: its outputs must be contiguous")
+    return [None if x is None else x.detach().numpy() for x in tensors]
+
+
+def zeros(*like: Tensor) -> list[Tensor]:
+    """Contiguous zeros of these shapes."""
+    return [torch.zeros_like(x, memory_format=torch.contiguous_format) for x in like]
+
+
+def empty(*like: Tensor) -> list[Tensor]:
+    """Contiguous memory of these shapes."""
+    return [torch.empty_like(x, memory_format=torch.contiguous_format) for x in like]
 
 
 def messages(s: Tensor, t: Tensor, y: Tensor, first: Tensor, neighbour: Tensor) -> Tensor:
@@ -55,7 +71,7 @@ class _Messages(Function):
     def forward(ctx: Any, s: Tensor, t: Tensor, y: Tensor, first: Tensor, neighbour: Tensor) -> Tensor:
         ctx.save_for_backward(s, t, y, first, neighbour)
         out = y.new_zeros((y.shape[0], t.shape[1], y.shape[2]))
-        kernels().messages_forward(*arrays(s, t, y, first, neighbour, out), get_num_threads())
+        kernels().messages_forward(*arrays(s, t, y, first, neighbour), *outputs(out), get_num_threads())
         return out
 
     @staticmethod
@@ -72,9 +88,9 @@ class _MessagesBackward(Function):
     ) -> Grads:
         ctx.save_for_backward(g, s, t, y, first, neighbour)
         ctx.set_materialize_grads(False)
-        outs = [torch.zeros_like(x, memory_format=torch.contiguous_format) for x in (s, t)]
-        outs.append(torch.zeros_like(y) if want_y else None)
-        kernels().messages_backward(*arrays(g, s, t, y, first, neighbour, *outs), get_num_threads())
+        outs = [*zeros(s, t), *(zeros(y) if want_y else [None])]
+        given = arrays(g, s, t, y, first, neighbour)
+        kernels().messages_backward(*given, *outputs(*outs), get_num_threads())
         return tuple(outs)
 
     @staticmethod
@@ -83,10 +99,9 @@ class _MessagesBackward(Function):
         g, s, t, y, first, neighbour = ctx.saved_tensors
         ds = torch.zeros_like(s) if ds is None else ds
         dt = torch.zeros_like(t) if dt is None else dt
-        outs = [torch.zeros_like(x, memory_format=torch.contiguous_format) for x in (g, s, t)]
-        outs.append(torch.zeros_like(y) if ctx.needs_input_grad[3] else None)
-        given = arrays(g, s, t, y, first, neighbour, ds, dt, dy, *outs)
-        kernels().messages_double_backward(*given, get_num_threads())
+        outs = [*zeros(g, s, t), *(zeros(y) if ctx.needs_input_grad[3] else [None])]
+        given = arrays(g, s, t, y, first, neighbour, ds, dt, dy)
+        kernels().messages_double_backward(*given, *outputs(*outs), get_num_threads())
         return (*outs, None, None, None)
 
 
@@ -107,7 +122,7 @@ class _Invariants(Function):
         ctx.save_for_backward(m)
         ctx.slots = slots
         out = m.new_empty((m.shape[0], int((slots >= 0).sum()), m.shape[2]))
-        kernels().invariants_pass(0, *arrays(m), slots, None, None, *arrays(out, None), get_num_threads())
+        kernels().invariants_pass(0, *arrays(m), slots, None, None, *outputs(out, None), get_num_threads())
         return out
 
     @staticmethod
@@ -121,15 +136,16 @@ class _InvariantsBackward(Function):
     def forward(ctx: Any, m: Tensor, g: Tensor, slots: np.ndarray) -> Tensor:
         ctx.save_for_backward(m, g)
         ctx.slots = slots
-        out = torch.empty_like(m, memory_format=torch.contiguous_format)
-        kernels().invariants_pass(1, *arrays(m), slots, *arrays(g, None, None, out), get_num_threads())
+        (out,) = empty(m)
+        given = *arrays(m), slots, *arrays(g, None)
+        kernels().invariants_pass(1, *given, *outputs(None, out), get_num_threads())
         return out
 
     @staticmethod
     @once_differentiable
     def backward(ctx: Any, dm: Tensor) -> Grads:
         m, g = ctx.saved_tensors
-        by_m = torch.empty_like(m, memory_format=torch.contiguous_format)
-        by_g = torch.empty_like(g, memory_format=torch.contiguous_format)
-        kernels().invariants_pass(2, *arrays(m), ctx.slots, *arrays(g, dm, by_g, by_m), get_num_threads())
+        by_m, by_g = empty(m, g)
+        given = *arrays(m), ctx.slots, *arrays(g, dm)
+        kernels().invariants_pass(2, *given, *outputs(by_g, by_m), get_num_threads())
         return by_m, by_g, None

@@ -10,18 +10,13 @@ from __future__ import annotations
 
 from typing import Any
 
-import torch
 from torch import Tensor, get_num_threads
 from torch.autograd import Function
 from torch.autograd.function import once_differentiable
 
-from lacemaker.networks.fused import Grads, arrays, kernels
+from lacemaker.networks.fused import Grads, arrays, empty, kernels, outputs, zeros
 
 __all__ = ["group_norm", "pair_tensors", "sensitivities"]
-
-
-def _zeros(*like: Tensor) -> list[Tensor]:
-    return [torch.zeros_like(x, memory_format=torch.contiguous_format) for x in like]
 
 
 def group_norm(x: Tensor, weight: Tensor, bias: Tensor, eps: float) -> Tensor:
@@ -34,8 +29,8 @@ class _Norm(Function):
     def forward(ctx: Any, x: Tensor, weight: Tensor, bias: Tensor, eps: float) -> Tensor:
         ctx.save_for_backward(x, weight)
         ctx.eps = eps
-        out = torch.empty_like(x, memory_format=torch.contiguous_format)
-        kernels().norm_forward(*arrays(x, weight, bias), eps, *arrays(out), get_num_threads())
+        (out,) = empty(x)
+        kernels().norm_forward(*arrays(x, weight, bias), eps, *outputs(out), get_num_threads())
         return out
 
     @staticmethod
@@ -48,18 +43,17 @@ class _NormBackward(Function):
     def forward(ctx: Any, g: Tensor, x: Tensor, weight: Tensor, eps: float) -> Grads:
         ctx.save_for_backward(g, x, weight)
         ctx.eps = eps
-        outs = [torch.empty_like(x, memory_format=torch.contiguous_format), *_zeros(weight, weight)]
-        kernels().norm_backward(*arrays(g, x, weight), eps, *arrays(*outs), get_num_threads())
+        outs = [*empty(x), *zeros(weight, weight)]
+        kernels().norm_backward(*arrays(g, x, weight), eps, *outputs(*outs), get_num_threads())
         return tuple(outs)
 
     @staticmethod
     @once_differentiable
     def backward(ctx: Any, dx: Tensor, dweight: Tensor, dbias: Tensor) -> Grads:
         g, x, weight = ctx.saved_tensors
-        outs = [torch.empty_like(g, memory_format=torch.contiguous_format) for _ in range(2)]
-        outs += _zeros(weight)
-        given = arrays(g, x, weight)
-        kernels().norm_double_backward(*given, ctx.eps, *arrays(dx, dweight, dbias, *outs), get_num_threads())
+        outs = [*empty(g, g), *zeros(weight)]
+        given = *arrays(g, x, weight), ctx.eps, *arrays(dx, dweight, dbias)
+        kernels().norm_double_backward(*given, *outputs(*outs), get_num_threads())
         return *outs, None
 
 
@@ -72,7 +66,7 @@ class _Sensitivities(Function):
     @staticmethod
     def forward(ctx: Any, r: Tensor, f: Tensor, mu: Tensor, sigma: Tensor) -> Tensor:
         s, e = r.new_empty((2, len(r), len(mu)))
-        kernels().sensitivity_forward(*arrays(r, f, mu, sigma, s, e), get_num_threads())
+        kernels().sensitivity_forward(*arrays(r, f, mu, sigma), *outputs(s, e), get_num_threads())
         ctx.save_for_backward(r, f, mu, sigma, e)
         return s
 
@@ -85,17 +79,18 @@ class _SensitivitiesBackward(Function):
     @staticmethod
     def forward(ctx: Any, g: Tensor, r: Tensor, f: Tensor, mu: Tensor, sigma: Tensor, e: Tensor) -> Grads:
         ctx.save_for_backward(g, r, f, mu, sigma, e)
-        outs = _zeros(r, f, mu, sigma)
-        kernels().sensitivity_backward(*arrays(g, r, f, mu, sigma, e, *outs), get_num_threads())
+        outs = zeros(r, f, mu, sigma)
+        given = arrays(g, r, f, mu, sigma, e)
+        kernels().sensitivity_backward(*given, *outputs(*outs), get_num_threads())
         return tuple(outs)
 
     @staticmethod
     @once_differentiable
     def backward(ctx: Any, dr: Tensor, df: Tensor, dmu: Tensor, dsigma: Tensor) -> Grads:
         g, r, f, mu, sigma, e = ctx.saved_tensors
-        outs = [torch.empty_like(g, memory_format=torch.contiguous_format), *_zeros(r, f, mu, sigma)]
-        given = arrays(g, r, f, mu, sigma, e, dr, df, dmu, dsigma, *outs)
-        kernels().sensitivity_double_backward(*given, get_num_threads())
+        outs = [*empty(g), *zeros(r, f, mu, sigma)]
+        given = arrays(g, r, f, mu, sigma, e, dr, df, dmu, dsigma)
+        kernels().sensitivity_double_backward(*given, *outputs(*outs), get_num_threads())
         return *outs, None
 
 
@@ -110,7 +105,7 @@ class _Tensors(Function):
         ctx.save_for_backward(u)
         ctx.l_max = l_max
         out = u.new_empty((len(u), (l_max + 1) ** 2))
-        kernels().tensor_pass(0, l_max, *arrays(u, None, None, out, None), get_num_threads())
+        kernels().tensor_pass(0, l_max, *arrays(u, None, None), *outputs(out, None), get_num_threads())
         return out
 
     @staticmethod
@@ -124,14 +119,14 @@ class _TensorsBackward(Function):
     def forward(ctx: Any, g: Tensor, u: Tensor, l_max: int) -> Tensor:
         ctx.save_for_backward(g, u)
         ctx.l_max = l_max
-        out = torch.empty_like(u, memory_format=torch.contiguous_format)
-        kernels().tensor_pass(1, l_max, *arrays(u, g, None, None, out), get_num_threads())
+        (out,) = empty(u)
+        kernels().tensor_pass(1, l_max, *arrays(u, g, None), *outputs(None, out), get_num_threads())
         return out
 
     @staticmethod
     @once_differentiable
     def backward(ctx: Any, du: Tensor) -> Grads:
         g, u = ctx.saved_tensors
-        outs = [torch.empty_like(x, memory_format=torch.contiguous_format) for x in (g, u)]
-        kernels().tensor_pass(2, ctx.l_max, *arrays(u, g, du, *outs), get_num_threads())
+        outs = empty(g, u)
+        kernels().tensor_pass(2, ctx.l_max, *arrays(u, g, du), *outputs(*outs), get_num_threads())
         return *outs, None

@@ -10,7 +10,6 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from lacemaker.networks.backend import choose_device
 from lacemaker.structures import neighbour_list
 
 if TYPE_CHECKING:
@@ -88,7 +87,7 @@ class Batch:
 
     @classmethod
     def of(cls, graphs: Sequence[Graph], dtype: torch.dtype = torch.float64, device: str = "cpu") -> Batch:
-        """Join graphs in their order."""
+        """Join graphs in their order; `device` is one that `choose_device` gave."""
         sizes = np.array([len(g.species) for g in graphs])
         offsets = np.concatenate([[0], np.cumsum(sizes)])[:-1]
         counts = np.concatenate([np.diff(g.first) for g in graphs])
@@ -99,9 +98,8 @@ class Batch:
             np.repeat(np.arange(len(counts)), counts),
             np.concatenate([g.neighbour + o for g, o in zip(graphs, offsets, strict=True)]),
         )
-        where = choose_device(device)
-        tensors = [torch.from_numpy(np.ascontiguousarray(a, dtype=np.int64)).to(where) for a in arrays]
-        vectors = torch.from_numpy(np.concatenate([g.vectors for g in graphs])).to(where, dtype)
+        tensors = [torch.from_numpy(np.ascontiguousarray(a, dtype=np.int64)).to(device) for a in arrays]
+        vectors = torch.from_numpy(np.concatenate([g.vectors for g in graphs])).to(device, dtype)
         species, structure, first_pair, centre, neighbour = tensors
         return cls(species, structure, first_pair, centre, neighbour, vectors, len(graphs))
 

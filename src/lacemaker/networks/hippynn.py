@@ -11,15 +11,51 @@ from torch import Tensor
 
 from lacemaker.errors import FileFormatError
 from lacemaker.networks.network import Network
-from lacemaker.networks.options import INVARIANTS, NetworkOptions, invariants_of
+from lacemaker.networks.options import NetworkOptions, invariants_of
 
 __all__ = ["from_hippynn", "guess_options"]
+
+
+CONSTANTS = ("tensor_extractor.", ".invars.", "_extra_state")
+"""Entries that hold no weights."""
+
+
+class _State(dict[str, Any]):
+    """A state dict that names missing entries and knows which were not asked for."""
+
+    def __init__(self, *given: Any) -> None:
+        super().__init__(*given)
+        self._used: set[str] = set()
+
+    def __getitem__(self, name: str) -> Any:
+        self._used.add(name)
+        return super().__getitem__(name)
+
+    def __missing__(self, name: str) -> Any:
+        raise _unusable(f"no entry {name}")
+
+    def unused(self) -> list[str]:
+        """Names of weights that nobody has read."""
+        return sorted(k for k in set(self) - self._used if not any(part in k for part in CONSTANTS))
 
 
 def guess_options(
     state: Mapping[str, Any], energy: Mapping[str, Any], cutoff: float, **known: Any
 ) -> NetworkOptions:
-    """Architecture from the shapes of a state dict; `known` overrides what was found."""
+    """Architecture from the shapes of a state dict; `known` overrides what was found.
+
+    Raises
+    ------
+    FileFormatError
+        If there is no such architecture.
+    """
+    try:
+        return NetworkOptions(**{**_found(_State(state), energy, cutoff), **known})
+    except (AttributeError, IndexError, TypeError, ValueError) as error:  # pydantic's error is a ValueError
+        raise _unusable(" ".join(str(error).split())) from error
+
+
+def _found(state: Mapping[str, Any], energy: Mapping[str, Any], cutoff: float) -> dict[str, Any]:
     blocks = sorted({int(m[1]) for name in state if (m := re.match(r"blocks\.(\d+)\.", name))})
     layers = {int(m[1]) for name in state if (m := re.match(r"blocks\.0\.(\d+)\.", name))}
     one = "blocks.0.0.base_layer." if "blocks.0.0.base_layer.int_weights" in state else "blocks.0.0."
@@ -27,13 +63,15 @@ def guess_options(
         raise _unusable("no interaction weights blocks.0.0….int_weights")
     n, inner, _ = state[f"{one}int_weights"].shape
     features = state["blocks.0.0.res_layer.weight"].shape[0] if "base_layer" in one else inner
-    mu = state.get(f"{one}sensitivity.mu", state.get(f"{one}sensitivity.base_sense.mu"))
-    n_bare = mu.numel()
+    bottleneck = f"{one}sensitivity.matching" in state
+    mu = state[f"{one}sensitivity.base_sense.mu" if bottleneck else f"{one}sensitivity.mu"]
+    r_soft_max = min(float(mu.max()), 0.999 * cutoff)
     mixing = state.get(f"{one}mixing_weights")
     found: dict[str, Any] = {
         "kind": "hip-nn", "features": features, "sensitivities": n, "interactions": len(blocks),
-        "atom_layers": len(layers) - 1, "cutoff": cutoff, "r_soft_min": float(mu.min()),
-        "r_soft_max": min(float(mu.max()), 0.999 * cutoff), "bottleneck": n_bare if n_bare != n else None,
+        "atom_layers": len(layers) - 1, "cutoff": cutoff, "r_soft_max": r_soft_max,
+        "r_soft_min": min(float(mu.min()), 0.999 * r_soft_max),
+        "bottleneck": mu.numel() if bottleneck else None,
         "resnet": "base_layer" in one and (inner == features or int(inner)),
         "first_is_interacting": len([k for k in energy if k.endswith("weight")]) == len(blocks),
     }  # fmt: skip
@@ -42,11 +80,12 @@ def guess_options(
         found["cusp"] = float(state.get(f"{one}_extra_state", {"cusp_reg": 1e-30})["cusp_reg"])
     if mixing is not None:
         l_max = len([name for name in state if name.startswith("tensor_extractor.pmaps.")]) - 1
-        counts = {n_max: len(invariants_of(l_max, n_max)) for n_max in (4, 3, 2, 1)}
-        n_max = [order for order, k in counts.items() if k == mixing.shape[1]][-1:]
-        found |= {"kind": "hip-hop-nn", "l_max": l_max, "n_max": (n_max or [len(INVARIANTS)])[0]}
+        n_max = [order for order in (1, 2, 3, 4) if len(invariants_of(l_max, order)) == mixing.shape[1]]
+        if not n_max:
+            raise _unusable(f"{mixing.shape[1]} invariants, which no n_max has at l_max {l_max}")
+        found |= {"kind": "hip-hop-nn", "l_max": l_max, "n_max": n_max[0]}
         found["group_norm"] = "on" if f"{one}group_norm.weight" in state else "off"
-    return NetworkOptions(**{**found, **known})
+    return found
 
 
 def from_hippynn(
@@ -85,30 +124,29 @@ def from_hippynn(
     FileFormatError
         If the state is not that of such a network.
     """
-    state = {
-        name: value.double() if torch.is_tensor(value) else value for name, value in network_state.items()
-    }
+    for what, given in (("network", network_state), ("energy", energy_state)):
+        if not isinstance(given, Mapping):
+            raise _unusable(f"a {type(given).__name__} as {what}_state")
+    state = _State(
+        (name, value.double() if torch.is_tensor(value) else value) for name, value in network_state.items()
+    )
     heads = {name: value.double() for name, value in energy_state.items() if torch.is_tensor(value)}
     options = guess_options(state, heads, cutoff, **known)
-    n_species = state[
-        "blocks.0.0.base_layer.int_weights" if options.resnet else "blocks.0.0.int_weights"
-    ].shape[2]
-    scaled = options.model_copy(
-        update={name: getattr(options, name) * length_unit for name in ("r_soft_min", "r_soft_max", "cutoff")}
-    )
-    network = Network(scaled, n_species).double()
-    converted = {
-        name: value for b in range(options.interactions) for name, value in _block(state, options, b)
-    }
-    for name, value in heads.items():
-        converted[name.replace("layers.", "heads.")] = value * energy_unit
-    for name, value in converted.items():
-        if name.endswith(("sensitivity.mu", "sensitivity.sigma")):
-            converted[name] = value * length_unit
+    lengths = ("r_soft_min", "r_soft_max", "cutoff")
+    scaled = options.model_copy(update={name: getattr(options, name) * length_unit for name in lengths})
     try:
+        converted = dict(row for b in range(options.interactions) for row in _block(state, options, b))
+        if state.unused():
+            raise _unusable(f"entries that {options.label} does not have: {', '.join(state.unused())}")
+        converted |= {name.replace("layers.", "heads."): value * energy_unit for name, value in heads.items()}
+        for name, value in converted.items():
+            if name.endswith(("sensitivity.mu", "sensitivity.sigma")):
+                converted[name] = value * length_unit
+        with torch.random.fork_rng(devices=[]):  # its random weights are replaced at once
+            network = Network(scaled, converted["blocks.0.interaction.weights"].shape[2]).double()
         network.load_state_dict(converted)
-    except RuntimeError as error:
-        raise _unusable(str(error)) from None
+    except (AttributeError, IndexError, TypeError, RuntimeError) as error:
+        raise _unusable(" ".join(str(error).split())) from error
     return network
 
 

@@ -23,7 +23,8 @@ __all__ = ["degree_five", "invariants", "plain_invariants"]
 
 @cache
 def _expansion(degree: int, dtype: torch.dtype, device: torch.device) -> Tensor:
-    return torch.as_tensor(expansion(degree), dtype=dtype, device=device)
+    with torch.inference_mode(False):  # kept for all later calls, also those that train
+        return torch.as_tensor(expansion(degree), dtype=dtype, device=device)
 
 
 def _full(m: Tensor, degree: int) -> Tensor:

@@ -2,21 +2,28 @@
 
 from __future__ import annotations
 
+import copy
 import os
 from collections.abc import Iterable, Mapping, Sequence
 from functools import cached_property
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
 
 from lacemaker.errors import FileFormatError, problem
 from lacemaker.networks import file
+from lacemaker.networks.backend import choose_device
 from lacemaker.networks.evaluator import NetworkEvaluator
 from lacemaker.networks.network import Network, count_parameters
 from lacemaker.networks.options import NetworkOptions
 from lacemaker.potential import Prediction, disk
 from lacemaker.potential.arguments import jsonable, versions
+
+if TYPE_CHECKING:
+    from scipy.sparse import csr_array
+
+    from lacemaker.networks.hessian import NetworkHessian
 
 __all__ = ["NetworkPotential"]
 
@@ -36,6 +43,15 @@ class NetworkPotential:
         eV; added to each atom outside the network, in float64. Default zero.
     metadata : mapping, optional
         Provenance, JSON types.
+    device : str
+        Where it runs unless told otherwise: ``cpu``, ``cuda`` or ``auto``. Not part of the file.
+
+    Raises
+    ------
+    ConfigError
+        For a device that is not there.
+    FileFormatError
+        If elements and network do not fit together.
 
     Examples
     --------
@@ -49,6 +65,7 @@ class NetworkPotential:
         elements: Sequence[str],
         e0: Sequence[float] | np.ndarray | None = None,
         metadata: Mapping[str, Any] | None = None,
+        device: str = "cpu",
     ) -> None:
         if len(elements) != network.n_species:
             raise problem(
@@ -58,9 +75,10 @@ class NetworkPotential:
                 "give one symbol per input of the network",
             )
         self.elements = tuple(elements)
-        self.network = Network(network.options, network.n_species).to(network.dtype)
-        self.network.load_state_dict(network.state_dict())
-        self.network.requires_grad_(False)
+        with torch.inference_mode(False):
+            self.network = copy.deepcopy(network).cpu().requires_grad_(False)
+        self.device = choose_device(device)
+        self._evaluators: dict[tuple[Any, ...], NetworkEvaluator] = {}
         self.e0 = np.zeros(len(elements)) if e0 is None else np.array(e0, dtype=np.float64)
         self.metadata = {"versions": {**versions(), "torch": torch.__version__}, **jsonable(metadata or {})}
 
@@ -107,15 +125,48 @@ class NetworkPotential:
 
     def with_metadata(self, **changes: Any) -> NetworkPotential:
         """The same potential with some entries of the metadata replaced."""
-        return NetworkPotential(self.network, self.elements, self.e0, {**self.metadata, **changes})
+        return NetworkPotential(
+            self.network, self.elements, self.e0, {**self.metadata, **changes}, self.device
+        )
+
+    def to(self, device: str) -> NetworkPotential:
+        """The same potential, running on another device unless told otherwise."""
+        return NetworkPotential(self.network, self.elements, self.e0, self.metadata, device)
 
     def evaluator(
-        self, isa: str = "auto", dtype: str | None = None, n_threads: int | None = None, device: str = "cpu"
+        self,
+        isa: str = "auto",
+        dtype: str | None = None,
+        n_threads: int | None = None,
+        device: str | None = None,
     ) -> NetworkEvaluator:
-        """Ready to run in a precision (default: that of training) and on a device."""
-        return NetworkEvaluator(
-            self.network, self.elements, self.e0, dtype=dtype, device=device, n_threads=n_threads
-        )
+        """Ready to run in a precision (default: that of training) and on a device; made once and kept.
+
+        See `NetworkEvaluator`.
+        """
+        key = (isa, dtype, n_threads, device or self.device)
+        if key not in self._evaluators:
+            made = NetworkEvaluator(
+                self.network, self.elements, self.e0, isa=isa, dtype=dtype, n_threads=n_threads, device=key[3]
+            )
+            self._evaluators[key] = made
+        return self._evaluators[key]
+
+    def hessian_evaluator(
+        self, isa: str = "auto", n_threads: int | None = None, device: str | None = None
+    ) -> NetworkHessian:
+        """Second derivatives, in float64."""
+        from lacemaker.networks.hessian import NetworkHessian
+
+        return NetworkHessian(self.evaluator(isa, "float64", n_threads, device))
+
+    def hessian(self, structure: Any) -> csr_array:
+        """Second derivatives of the energy (3 n_atoms, 3 n_atoms), eV/Å², sparse."""
+        return self.hessian_evaluator().sparse(structure)
+
+    def hessian_product(self, structure: Any, displacement: np.ndarray) -> np.ndarray:
+        """Hessian times displacement (n_atoms, 3) or (3 n_atoms,), exact, without forming the Hessian."""
+        return self.hessian_evaluator().product(structure, displacement)
 
     def predict(self, structure: Any, *, forces: bool = True) -> Prediction:
         """Energy (eV), forces (eV/Å), virial (eV) and stress (eV/Å³) of a Frame or ASE Atoms."""
@@ -127,16 +178,26 @@ class NetworkPotential:
         *,
         n_threads: int | None = None,
         forces: bool = True,
-        device: str = "cpu",
+        device: str | None = None,
     ) -> list[Prediction]:
-        """Predictions in the order of `structures`, several at once."""
-        evaluator, waiting, done = self.evaluator(n_threads=n_threads, device=device), [], []
+        """Predictions in the order of `structures`, several at once.
+
+        Raises
+        ------
+        EvaluationError
+            As `predict`; the message begins with the position of the structure.
+        """
+        evaluator = self.evaluator(n_threads=n_threads, device=device)
+        waiting: list[Any] = []
+        done: list[Prediction] = []
+        n_atoms = 0
         for structure in structures:
             waiting.append(structure)
-            if sum(len(s.numbers) for s in waiting) >= ATOMS_AT_ONCE:
-                done += evaluator.predict_batch(waiting, forces=forces)
-                waiting = []
-        return done + (evaluator.predict_batch(waiting, forces=forces) if waiting else [])
+            n_atoms += len(structure.numbers)
+            if n_atoms >= ATOMS_AT_ONCE:
+                done += evaluator.predict_batch(waiting, forces=forces, first=len(done))
+                waiting, n_atoms = [], 0
+        return done + evaluator.predict_batch(waiting, forces=forces, first=len(done))
 
     def save(self, path: str | os.PathLike[str]) -> None:
         """Write the file, completely or not at all.
@@ -175,7 +236,8 @@ class NetworkPotential:
         header, arrays = file.decode(data, source)
         try:
             e0 = arrays.pop("e0")
-            network = Network(NetworkOptions(**header["options"]), len(header["elements"]))
+            with torch.random.fork_rng(devices=[]), torch.inference_mode(False):
+                network = Network(NetworkOptions(**header["options"]), len(header["elements"]))
             state = {name: torch.from_numpy(array.copy()) for name, array in arrays.items()}
             network.to(state["heads.0.weight"].dtype).load_state_dict(state)
         except (KeyError, TypeError, ValueError, RuntimeError) as error:

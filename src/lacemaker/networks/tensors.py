@@ -1,8 +1,8 @@
 """Traceless symmetric tensors of unit vectors in their independent components.
 
 Order of the components (l = 0, 1, 2, 3): 1 | x y z | xx xy xz yy yz | xxx xxy xxz xyy xyz yyy yyz; the
-others follow from
-symmetry and tracelessness. Q = uuᵀ - I/3 and T_xyz = u_x u_y u_z - (δ_xy u_z + δ_xz u_y + δ_yz u_x)/5.
+others follow from symmetry and tracelessness. Q = uuᵀ - I/3 and
+T_xyz = u_x u_y u_z - (δ_xy u_z + δ_xz u_y + δ_yz u_x)/5.
 """
 
 from __future__ import annotations
@@ -53,7 +53,8 @@ def projection(degree: int) -> np.ndarray:
 
 @cache
 def _projection(degree: int, dtype: torch.dtype, device: torch.device) -> Tensor:
-    return torch.as_tensor(projection(degree), dtype=dtype, device=device)
+    with torch.inference_mode(False):  # kept for all later calls, also those that train
+        return torch.as_tensor(projection(degree), dtype=dtype, device=device)
 
 
 def plain_pair_tensors(u: Tensor, l_max: int) -> Tensor:

@@ -45,7 +45,7 @@ def initial_network(config: TrainingConfig, element_energies: np.ndarray | None,
     options = config.network.model_copy(
         update={"first_is_interacting": config.network.first_is_interacting or element_energies is None}
     )
-    with torch.random.fork_rng():
+    with torch.random.fork_rng(devices=[]):
         torch.manual_seed(config.seed)
         network = Network(options, n_species).to(getattr(torch, config.dtype))
     with torch.no_grad():

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import torch
 
-from lacemaker.networks.backend import choose_device
+from lacemaker.networks.backend import choose_device, deterministic
 from lacemaker.networks.config import TrainingConfig, effective_yaml, training_config
 from lacemaker.networks.dataset import Dataset
 from lacemaker.networks.labels import warn_of_unused_labels
@@ -88,6 +88,7 @@ def train(
         Nothing is lost by running again: a killed run continues from its last epoch, with the same result.
     """
     settings = training_config(config)
+    device = choose_device(settings.device)  # before anything is read or written
     shown = progress or SilentProgress()
     timer = StageTimer(shown)
     if settings.threads is not None:
@@ -96,7 +97,6 @@ def train(
         folder = output_folder(settings.output)
         text = effective_yaml(settings, folder, "Configuration in effect; runs with `lace train`.")
         write_text(folder / EFFECTIVE, text)
-        device = choose_device(settings.device)  # before minutes of reading
         with timer.stage("reading structures"):
             sets = load_sets(settings.data, with_validation=True)
             parts = _split(sets, settings)
@@ -160,7 +160,7 @@ def _trained(
     progress.note(
         f"{network.options.label}: {sum(p.numel() for p in network.parameters())} parameters, {device}"
     )
-    with timer.stage("training", "epochs") as advance:
+    with timer.stage("training", "epochs") as advance, deterministic(device):
 
         def each_epoch(row: dict[str, Any]) -> None:
             advance(row["epoch"], config.schedule.max_epochs)
@@ -216,7 +216,7 @@ def _finish(
     from lacemaker.analysis import predict
     from lacemaker.report.labelled import LabelledSet
 
-    labelled = []
+    labelled, potential = [], potential.to(config.device)
     with timer.stage("errors", "structures") as advance:
         for name, frames in parts.items():
             predictions = predict(potential, frames, n_threads=torch.get_num_threads(), advance=advance)  # type: ignore[arg-type]
