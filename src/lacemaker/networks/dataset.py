@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
@@ -76,7 +76,7 @@ class Dataset:
         )
         self.forces = [np.full((len(f), 3), np.nan) if f.forces is None else f.forces for f in frames]
         self.virial = np.array([_full(f.virial) for f in frames]).reshape(-1, 3, 3)
-        self.labelled = {
+        self.has_label = {
             "energy": np.isfinite(self.energy),
             "forces": np.array([np.isfinite(f).any() for f in self.forces], dtype=bool),
             "virial": np.isfinite(self.virial).any(axis=(1, 2)),
@@ -91,11 +91,10 @@ class Dataset:
 
     def labelled(self, quantity: str) -> int:
         """Number of frames with labels of this quantity that carry weight."""
-        values: Sequence[Any] = getattr(self, quantity)
         weighty = self.weights[quantity] > 0
         if quantity == "forces":
-            weighty &= np.array([(w > 0).any() for w in self.atom_weights])
-        return sum(bool(np.isfinite(values[k]).any()) for k in np.flatnonzero(weighty).tolist())
+            weighty &= np.array([(w > 0).any() for w in self.atom_weights], dtype=bool)
+        return int((weighty & self.has_label[quantity]).sum())
 
     def __len__(self) -> int:
         return len(self.graphs)
@@ -118,7 +117,7 @@ class Dataset:
             tensor(np.repeat(np.concatenate(per_atom)[:, None], 3, axis=1)),
             tensor(self.virial[rows]),
             tensor(np.broadcast_to(self.weights["virial"][rows][:, None, None], (len(rows), 3, 3))),
-            frozenset(q for q, flags in self.labelled.items() if flags[rows].any()),
+            frozenset(q for q, flags in self.has_label.items() if flags[rows].any()),
         )
 
     def shuffled(self, batch_size: int, seed: int, epoch: int, device: str) -> Iterator[Labelled]:

@@ -46,7 +46,7 @@ def initial_network(config: TrainingConfig, element_energies: np.ndarray | None,
         update={"first_is_interacting": config.network.first_is_interacting or element_energies is None}
     )
     with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(config.seed)
+        torch.default_generator.manual_seed(config.seed)
         network = Network(options, n_species).to(getattr(torch, config.dtype))
     with torch.no_grad():
         scale = 1e-2
