@@ -41,6 +41,7 @@ NETS = {
     "hop23": {"l_max": 2, "n_max": 3},
     "hop24": {"l_max": 2, "n_max": 4},
     "hop34": {"l_max": 3, "n_max": 4},
+    "hop34-smooth": {"l_max": 3, "n_max": 4, "sensitivities": 8},  # fewer and wider radial functions
 }
 # Test RMSE, kcal/mol, means of 10 seeds: published learning curve of random methane.
 METHANE = {"hip-nn": {1000: 13.7, 10000: 9.21}, "ts1": {1000: 11.9, 10000: 2.91},
