@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
@@ -34,8 +34,9 @@ class Labelled:
         Relative to the one-body energies.
     forces, forces_weight : (n_atoms, 3) eV/Å
     virial, virial_weight : (n_structures, 3, 3) eV
-    present : frozenset of str
-        Which of energy, forces and virial any structure has: known without asking the device.
+    present, complete : frozenset of str
+        Which of energy, forces and virial any structure has, and which all have: known without asking the
+        device.
     """
 
     batch: Batch
@@ -47,6 +48,7 @@ class Labelled:
     virial: Tensor
     virial_weight: Tensor
     present: frozenset[str]
+    complete: frozenset[str]
 
     def has(self, quantity: str) -> bool:
         """Whether any structure has this label."""
@@ -76,11 +78,10 @@ class Dataset:
         )
         self.forces = [np.full((len(f), 3), np.nan) if f.forces is None else f.forces for f in frames]
         self.virial = np.array([_full(f.virial) for f in frames]).reshape(-1, 3, 3)
-        self.has_label = {
-            "energy": np.isfinite(self.energy),
-            "forces": np.array([np.isfinite(f).any() for f in self.forces], dtype=bool),
-            "virial": np.isfinite(self.virial).any(axis=(1, 2)),
-        }
+        labels: dict[str, Any] = {"energy": self.energy, "forces": self.forces, "virial": self.virial}
+        known = {q: [np.isfinite(value) for value in values] for q, values in labels.items()}
+        self.has_label = {q: np.array([k.any() for k in each], dtype=bool) for q, each in known.items()}
+        self.has_all = {q: np.array([k.all() for k in each], dtype=bool) for q, each in known.items()}
         self.weights = {q: self._weights(q, config) for q in ("energy", "forces", "virial")}
         self.atom_weights = [np.ones(len(f)) if f.force_weights is None else f.force_weights for f in frames]
 
@@ -118,6 +119,7 @@ class Dataset:
             tensor(self.virial[rows]),
             tensor(np.broadcast_to(self.weights["virial"][rows][:, None, None], (len(rows), 3, 3))),
             frozenset(q for q, flags in self.has_label.items() if flags[rows].any()),
+            frozenset(q for q, flags in self.has_all.items() if flags[rows].all()),
         )
 
     def shuffled(self, batch_size: int, seed: int, epoch: int, device: str) -> Iterator[Labelled]:

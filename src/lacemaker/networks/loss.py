@@ -23,20 +23,21 @@ __all__ = ["Scores", "loss", "scores"]
 _TINY = 1e-24  # keeps the gradient of a root at zero finite
 
 
-def _residual(predicted: Tensor, label: Tensor, weight: Tensor) -> Tensor:
-    known = torch.isfinite(label)
-    return (predicted - label)[known] * weight[known]
-
-
 def _residuals(result: Result, data: Labelled, weights: LossWeights, forces: bool) -> dict[str, Tensor]:
     """Weighted residuals of every quantity that has labels."""
+
+    def residual(name: str, predicted: Tensor, label: Tensor, weight: Tensor) -> Tensor:
+        values = (predicted - label) * weight
+        return values if name in data.complete else values[torch.isfinite(label)]  # a mask stalls a GPU
+
     size = data.sizes if weights.energy_per_atom else torch.ones_like(data.sizes)
-    found = {"energy": _residual(result.energy / size, data.energy / size, data.energy_weight)}
+    found = {"energy": residual("energy", result.energy / size, data.energy / size, data.energy_weight)}
     if forces:
-        found["forces"] = _residual(result.forces(), data.forces, data.forces_weight)
+        found["forces"] = residual("forces", result.forces(), data.forces, data.forces_weight)
         if weights.virial > 0 and data.has("virial"):
             box = size.reshape(-1, 1, 1)
-            found["virial"] = _residual(result.virial() / box, data.virial / box, data.virial_weight)
+            predicted, label = result.virial() / box, data.virial / box
+            found["virial"] = residual("virial", predicted, label, data.virial_weight)
     return {name: values for name, values in found.items() if values.numel()}
 
 

@@ -154,7 +154,7 @@ def _epoch(
     controller, start = state.controller, time.perf_counter()
     for group in state.optimiser.param_groups:
         group["lr"] = controller.learning_rate
-    total, n = 0.0, 0
+    values, sizes = [], []
     for data in train.shuffled(controller.batch_size, config.seed, controller.epoch, device):
         state.optimiser.zero_grad(set_to_none=True)
         value = loss(state.network, data, config.loss)
@@ -162,11 +162,12 @@ def _epoch(
         if config.schedule.clip is not None:
             torch.nn.utils.clip_grad_norm_(state.network.parameters(), config.schedule.clip)
         state.optimiser.step()
-        total += float(value.detach()) * data.batch.n_structures
-        n += data.batch.n_structures
-    if not np.isfinite(total):
+        values.append(value.detach())
+        sizes.append(data.batch.n_structures)
+    mean = float(np.average(torch.stack(values).double().cpu().numpy(), weights=sizes))
+    if not np.isfinite(mean):
         raise SolverError(
-            f"Training diverged in epoch {controller.epoch + 1}\n  found: a loss of {total / n}\n"
+            f"Training diverged in epoch {controller.epoch + 1}\n  found: a loss of {mean}\n"
             "  to do: lower schedule.learning_rate or set schedule.clip; check the labels with `lace check`"
         )
     found = scores(state.network, validation, config.loss, device)
@@ -175,7 +176,7 @@ def _epoch(
         state.best = _copy(state.network)
     row = {
         "epoch": state.controller.epoch,
-        "train_loss": total / n,
+        "train_loss": mean,
         **{
             f"validation_{name}": value if np.isfinite(value) else None
             for name, value in asdict(found).items()
