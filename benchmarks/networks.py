@@ -5,6 +5,7 @@ float32, pairs given. Median process CPU time; the two codes take turns.
 
     taskset -c 1 python benchmarks/networks.py          # everything stated in docs/networks.md
     taskset -c 1 python benchmarks/networks.py --nets hop34 --features 128 --systems water
+    python benchmarks/networks.py --device cuda --systems water "64 water" "1024 ethanol"   # wall time, ours alone
 """
 
 import argparse
@@ -21,6 +22,7 @@ import numpy as np
 import torch
 from ase.build import molecule
 
+from lacemaker.networks.backend import choose_device
 from lacemaker.networks.graphs import Batch, Graph
 from lacemaker.networks.network import Network
 from lacemaker.networks.options import NetworkOptions
@@ -60,21 +62,23 @@ def ethanol() -> SimpleNamespace:
     )
 
 
-def batch_of(structures) -> Batch:
+def batch_of(structures, device: str) -> Batch:
     graphs = [Graph.of(s, np.array([ORDER[int(z)] for z in s.numbers]), 6.5) for s in structures]
-    return Batch.of(graphs, torch.float32)
+    return Batch.of(graphs, torch.float32, device)
 
 
 SYSTEMS = {
-    "ethanol": lambda: batch_of([ethanol()]),
-    "water": lambda: batch_of([water()]),
-    "32 ethanol": lambda: batch_of([ethanol()] * 32),
+    "ethanol": lambda: [ethanol()],
+    "water": lambda: [water()],
+    "32 ethanol": lambda: [ethanol()] * 32,
+    "64 water": lambda: [water()] * 64,
+    "1024 ethanol": lambda: [ethanol()] * 1024,
 }
 
 
 def ours(net: str, features: int, batch: Batch):
     torch.manual_seed(0)
-    network = Network(NetworkOptions(**NETS[net], features=features), 4)
+    network = Network(NetworkOptions(**NETS[net], features=features), 4).to(batch.vectors.device)
 
     def infer() -> None:
         network.evaluate(batch)
@@ -140,8 +144,13 @@ def hippynn(net: str, features: int, batch: Batch):
     return infer, train
 
 
-def in_turn(functions, seconds: float) -> list[float]:
-    """Median CPU seconds of each function, called in turn for `seconds` (at least 5 times each)."""
+def gpu_clock() -> float:
+    torch.cuda.synchronize()
+    return time.perf_counter()
+
+
+def in_turn(functions, seconds: float, clock=time.process_time) -> list[float]:
+    """Median seconds of each function, called in turn for `seconds` (at least 5 times each)."""
     for function in functions:
         function()
         function()
@@ -149,9 +158,9 @@ def in_turn(functions, seconds: float) -> list[float]:
     start = time.perf_counter()
     while len(times[0]) < 5 or time.perf_counter() - start < seconds:
         for function, mine in zip(functions, times, strict=True):
-            begin = time.process_time()
+            begin = clock()
             function()
-            mine.append(time.process_time() - begin)
+            mine.append(clock() - begin)
     return [statistics.median(mine) for mine in times]
 
 
@@ -161,22 +170,27 @@ def main() -> None:
     )
     parser.add_argument("--nets", nargs="+", default=list(NETS), choices=NETS)
     parser.add_argument("--features", nargs="+", type=int, default=[20, 128])
-    parser.add_argument("--systems", nargs="+", default=list(SYSTEMS), choices=SYSTEMS)
+    parser.add_argument("--systems", nargs="+", default=list(SYSTEMS)[:3], choices=SYSTEMS)
     parser.add_argument("--seconds", type=float, default=4.0, help="per measurement")
     parser.add_argument("--alone", action="store_true", help="leave hippynn out")
+    parser.add_argument("--device", default="cpu", help="cpu, or cuda: then the plain PyTorch version, alone")
     options = parser.parse_args()
     torch.set_num_threads(1)
+    alone, clock = options.alone, time.process_time
+    if choose_device(options.device) != "cpu":
+        alone, clock = True, gpu_clock
+        print(torch.cuda.get_device_name(options.device))
     print(f"torch {torch.__version__}, {torch.get_num_threads()} thread; µs/atom: ours / hippynn = speed-up")
     for name in options.systems:
-        batch = SYSTEMS[name]()
+        batch = batch_of(SYSTEMS[name](), options.device)
         print(f"{name}: {batch.n_atoms} atoms, {len(batch.centre) / batch.n_atoms:.0f} pairs per atom")
         for features in options.features:
             for net in options.nets:
                 mine = ours(net, features, batch)
-                other = (None, None) if options.alone else hippynn(net, features, batch)
+                other = (None, None) if alone else hippynn(net, features, batch)
                 cells = []
                 for label, a, b in zip(("E+F", "training step"), mine, other, strict=True):
-                    found = in_turn([a] if b is None else [a, b], options.seconds)
+                    found = in_turn([a] if b is None else [a, b], options.seconds, clock)
                     shown = [f"{1e6 * x / batch.n_atoms:8.0f}" for x in found]
                     ratio = f" = {found[1] / found[0]:5.2f}" if b is not None else ""
                     cells.append(f"{label} {' / '.join(shown)}{ratio}")
