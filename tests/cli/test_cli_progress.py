@@ -5,8 +5,8 @@ import re
 
 import pytest
 
-from lacemaker.cli.progress import PlainProgress, RichProgress, duration, progress_for
-from lacemaker.workflow.progress import SilentProgress, StageTimer
+from lacemaker.cli.progress import PlainProgress, RichProgress, progress_for
+from lacemaker.workflow.progress import SilentProgress, StageTimer, duration
 
 
 class Clock:

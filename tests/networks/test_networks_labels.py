@@ -172,11 +172,11 @@ def test_two_structures_are_too_few_and_the_message_names_the_key(tmp_path):
 def training_sets(settings):
     """The parts a run with these settings trains and validates on."""
     from lacemaker.networks.config import training_config
-    from lacemaker.networks.workflow import _split
+    from lacemaker.networks.preparation import split
     from lacemaker.workflow.data import load_sets
 
     config = training_config(settings)
-    return _split(load_sets(config.data, with_validation=True), config)
+    return split(load_sets(config.data, with_validation=True), config)
 
 
 @pytest.mark.parametrize(("by", "n"), [("file", 4), ("config_type", 3)])

@@ -21,8 +21,7 @@ def ring(steps):
 # equal distances, different angles: the distances of {0,1,2,5} and of the square are the same
 SAME_DISTANCES = ring([0, 2, 4, 6]), ring([0, 1, 2, 5])
 # homometric sets of Z_8: both have the angles 45, 45, 90, 135, 135, 180, hence equal distances *and* angles
-# (all two-
-# neighbour correlations), like the degenerate methane of Pozdnyakov et al., PRL 125, 166001 (2020)
+# (all correlations of two neighbours), like the degenerate methane of PRL 125, 166001 (2020)
 SAME_ANGLES = ring([0, 1, 3, 4]), ring([0, 1, 2, 5])
 
 NETS = {

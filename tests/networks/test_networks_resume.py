@@ -113,10 +113,8 @@ def test_what_does_not_change_the_steps_does_not_end_a_run(folder, tmp_path, cha
     monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
     threads = torch.get_num_threads()
     train(settings(folder, output=str(tmp_path / "run")))
-    try:
-        result, notes, warned = continued(settings(folder, output=str(tmp_path / "run"), **changes))
-    finally:
-        torch.set_num_threads(threads)
+    result, notes, warned = continued(settings(folder, output=str(tmp_path / "run"), **changes))
+    assert torch.get_num_threads() == threads  # a run leaves the process as it was
     more = "threads" in changes
     expected = "continues from epoch 2"
     expected += "; equal to an uninterrupted run up to rounding (threads 1, now 2)" if more else ""

@@ -9,15 +9,24 @@ from typing import Annotated
 import typer
 
 PRESETS = ("fast", "default", "accurate")
+NETWORK_PRESETS = ("materials", "qm7", "ani1x", "methane")
 
 
 def init(
-    config: Annotated[Path, typer.Argument(help="File to write.")] = Path("config.yaml"),
+    config: Annotated[
+        Path | None, typer.Argument(help="File to write; default config.yaml, or train.yaml for a network.")
+    ] = None,
     train: Annotated[str | None, typer.Option(help="Training structures.")] = None,
     test: Annotated[
         str | None, typer.Option(help="Test structures; `none` holds out 10 % of the training file.")
     ] = None,
-    preset: Annotated[str | None, typer.Option(help="fast, default or accurate.")] = None,
+    preset: Annotated[
+        str | None,
+        typer.Option(help="fast, default or accurate; of a network materials, qm7, ani1x or methane."),
+    ] = None,
+    network: Annotated[
+        bool, typer.Option("--network", help="A configuration of `lace train` instead of `lace fit`.")
+    ] = False,
     schema: Annotated[
         bool, typer.Option("--schema", help="Print the JSON schema of the configuration instead.")
     ] = False,
@@ -28,16 +37,18 @@ def init(
     None if the options answer them.
     """
     if schema:
-        from json import dumps
-
-        from lacemaker.config import json_schema
-
-        print(dumps(json_schema(), indent=2))
+        _print_schema(network)
         return
-    from lacemaker.config.template import template
     from lacemaker.errors import ConfigError
     from lacemaker.workflow.outputs import write_text
 
+    if network:
+        from lacemaker.networks.template import template
+    else:
+        from lacemaker.config.template import template
+
+    config = config or Path("train.yaml" if network else "config.yaml")
+    presets = NETWORK_PRESETS if network else PRESETS
     if config.exists() and not force:
         raise ConfigError(
             f"{config} exists already. Found: a file of {config.stat().st_size} bytes. To do: choose another "
@@ -45,13 +56,23 @@ def init(
         )
     train = train or _ask("File with the training structures", "train.xyz")
     test = test or _ask("File with the test structures (none: hold out 10 %)", "none")
-    preset = preset or _ask(f"Size of the model ({', '.join(PRESETS)})", "default")
-    if preset not in PRESETS:
+    question = "Recipe" if network else "Size of the model"
+    preset = preset or _ask(f"{question} ({', '.join(presets)})", "materials" if network else "default")
+    if preset not in presets:
         raise ConfigError(
-            f"{preset!r} is not a preset. Found: {preset}. To do: choose one of {', '.join(PRESETS)}."
+            f"{preset!r} is not a preset. Found: {preset}. To do: choose one of {', '.join(presets)}."
         )
     write_text(config, template(config.name, train, None if test == "none" else test, preset))
-    print(f"written: {config}\nnext: lace fit {config} --dry-run")
+    print(f"written: {config}\nnext: lace {'train' if network else 'fit'} {config} --dry-run")
+
+
+def _print_schema(network: bool) -> None:
+    from json import dumps
+
+    from lacemaker.config import json_schema
+    from lacemaker.networks.config import TrainingConfig
+
+    print(dumps(TrainingConfig.model_json_schema() if network else json_schema(), indent=2))
 
 
 def _ask(question: str, default: str) -> str:

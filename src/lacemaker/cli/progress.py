@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import TextIO
 
-from lacemaker.workflow.progress import Advance, Progress
+from lacemaker.workflow.progress import Advance, Progress, duration
 
 __all__ = ["PlainProgress", "RichProgress", "progress_for"]
 
@@ -100,18 +100,6 @@ class RichProgress:
         from rich.text import Text
 
         self._console.print(Text.assemble(("warning: ", "yellow"), text))
-
-
-def duration(seconds: float) -> str:
-    """Seconds in words fit for a log: ``0.4 s``, ``12 s``, ``3 min 05 s``, ``2 h 10 min``."""
-    if seconds < 10:
-        return f"{seconds:.1f} s"
-    if seconds < 60:
-        return f"{seconds:.0f} s"
-    minutes, rest = divmod(round(seconds), 60)
-    if minutes < 60:
-        return f"{minutes} min {rest:02d} s"
-    return f"{minutes // 60} h {minutes % 60:02d} min"
 
 
 def progress_for(stream: TextIO | None = None) -> Progress:

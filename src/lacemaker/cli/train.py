@@ -9,7 +9,11 @@ import typer
 
 
 def train(
-    config: Annotated[Path, typer.Argument(help="YAML file; see docs/networks.md.")],
+    config: Annotated[Path, typer.Argument(help="YAML file; `lace init --network` writes a template.")],
+    dry_run: Annotated[
+        bool,
+        typer.Option("--dry-run", help="Only say how large and how long it will be, and check the input."),
+    ] = False,
     output: Annotated[Path | None, typer.Option("--output", "-o", help="Folder for the results.")] = None,
     threads: Annotated[int | None, typer.Option("--threads", "-t", min=1, help="Threads to use.")] = None,
     seed: Annotated[
@@ -37,6 +41,11 @@ def train(
         "report": False if no_report else None,
     }
     settings = settings.model_copy(update={key: value for key, value in changes.items() if value is not None})
+    if dry_run:
+        from lacemaker.networks.dry_run import dry_run as plan
+
+        print(plan(settings).text())
+        return
     from lacemaker.analysis import errors_text
     from lacemaker.networks.workflow import train as run_training
 

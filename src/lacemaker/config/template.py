@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-__all__ = ["template"]
+__all__ = ["data_lines", "template"]
 
 _TEMPLATE = """\
 # lacemaker configuration. Units: eV, Å. Relative paths start from the folder of this file.
 # Fit with   lace fit {name}        (--dry-run shows size, time and memory first)
 
 data:
-  train: {train}
-{test}
+{data}
   # keys: {{energy: REF_energy, forces: REF_forces, stress: REF_stress}}   # otherwise found by themselves
   # prefix: dft_                  # or: all labels begin with this
   require: [energy, forces]       # stop if no frame has these; virial or stress is used where present
@@ -58,10 +57,12 @@ _HELD_OUT = """\
 
 def template(name: str, train: str, test: str | None, preset: str, output: str = "lace-fit") -> str:
     """The YAML text, with answers filled in."""
-    lines = f"  test: {_quoted(test)}" if test else _HELD_OUT
-    return _TEMPLATE.format(
-        name=name, train=_quoted(train), test=lines, preset=preset, output=_quoted(output)
-    )
+    return _TEMPLATE.format(name=name, data=data_lines(train, test), preset=preset, output=_quoted(output))
+
+
+def data_lines(train: str, test: str | None) -> str:
+    """Where structures come from; without a test file some are held out."""
+    return f"  train: {_quoted(train)}\n" + (f"  test: {_quoted(test)}" if test else _HELD_OUT)
 
 
 def _quoted(text: str) -> str:

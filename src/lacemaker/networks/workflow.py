@@ -13,13 +13,14 @@ import torch
 
 from lacemaker.networks.backend import choose_device, deterministic
 from lacemaker.networks.config import TrainingConfig, effective_yaml, training_config
-from lacemaker.networks.dataset import Dataset
+from lacemaker.networks.evaluator import running
 from lacemaker.networks.labels import warn_of_unused_labels
+from lacemaker.networks.network import count_parameters
 from lacemaker.networks.potential import NetworkPotential
-from lacemaker.networks.training import fingerprint, initial_network, train_network
-from lacemaker.structures import Frames, ReferenceEnergies, reference_energies
-from lacemaker.structures.references import composition
-from lacemaker.workflow.data import Sets, check_elements, held_out, load_sets
+from lacemaker.networks.preparation import Parts, beginning, one_body, split
+from lacemaker.networks.training import fingerprint, train_network
+from lacemaker.structures import ReferenceEnergies
+from lacemaker.workflow.data import load_sets
 from lacemaker.workflow.fitting import collect_warnings
 from lacemaker.workflow.outputs import output_folder, peak_memory_mib, versions, write_json, write_text
 from lacemaker.workflow.progress import Progress, SilentProgress, StageTimer
@@ -57,19 +58,6 @@ class TrainingResult:
     summary: Mapping[str, Any]
 
 
-@dataclass(frozen=True, eq=False)
-class _Parts:
-    """Training, validation and test structures."""
-
-    train: Frames
-    validation: Frames
-    test: Frames | None
-
-    def items(self) -> list[tuple[str, Frames]]:
-        named = [("train", self.train), ("validation", self.validation), ("test", self.test)]
-        return [(name, frames) for name, frames in named if frames is not None]
-
-
 def train(
     config: TrainingConfig | Mapping[str, Any] | str | Path, *, progress: Progress | None = None
 ) -> TrainingResult:
@@ -91,19 +79,17 @@ def train(
     device = choose_device(settings.device)  # before anything is read or written
     shown = progress or SilentProgress()
     timer = StageTimer(shown)
-    if settings.threads is not None:
-        torch.set_num_threads(settings.threads)
-    with collect_warnings(shown.warn) as warnings:
+    with running("auto", settings.threads), collect_warnings(shown.warn) as warnings:
         folder = output_folder(settings.output)
         text = effective_yaml(settings, folder, "Configuration in effect; runs with `lace train`.")
         write_text(folder / EFFECTIVE, text)
         with timer.stage("reading structures"):
             sets = load_sets(settings.data, with_validation=True)
-            parts = _split(sets, settings)
+            parts = split(sets, settings)
         for name, frames in parts.items():
             shown.note(f"{name}: {len(frames)} structures, {frames.n_atoms} atoms")
         warn_of_unused_labels(sets.train)
-        e0, inner = _one_body(parts.train, sets.train, settings)
+        e0, inner = one_body(parts.train, sets.train, settings)
         shown.note(str(e0))
         potential, history = _trained(parts, e0, inner, settings, device, folder, timer, shown)
         potential = potential.with_metadata(data=_facts(parts), e0=e0.to_dict())
@@ -111,35 +97,8 @@ def train(
         return _finish(folder, potential, parts, history, settings, text, timer, warnings)
 
 
-def _split(sets: Sets, config: TrainingConfig) -> _Parts:
-    own = sets.train.without_isolated_atoms()
-    if sets.validation is not None:
-        return _Parts(own, sets.validation.without_isolated_atoms(), sets.test)
-    keys = ("validation_fraction", "data.validation")
-    train, validation = held_out(own, config.data, config.validation_fraction, config.seed, keys)
-    return _Parts(train, validation, sets.test)
-
-
-def _one_body(
-    train: Frames, everything: Frames, config: TrainingConfig
-) -> tuple[ReferenceEnergies, np.ndarray | None]:
-    """E0 added outside the network, and the element energies of its first head (None: it has none).
-
-    Where E0 is itself a least-squares estimate nothing is left for the head; its precision would suffer in
-    float32. Nor is there anything for it where no structure has an energy.
-    """
-    elements = everything.elements
-    e0 = reference_energies(everything, elements, config.e0)
-    labelled = train.where(lambda f: f.energy is not None)
-    if config.network.first_is_interacting or e0.method in ("least_squares", "average") or not labelled:
-        return e0, None
-    counts = composition(labelled, elements)
-    residual = np.array([f.energy for f in labelled]) - counts @ e0.array(elements)
-    return e0, np.linalg.pinv(counts) @ residual
-
-
 def _trained(
-    parts: _Parts,
+    parts: Parts,
     e0: ReferenceEnergies,
     inner: np.ndarray | None,
     config: TrainingConfig,
@@ -148,18 +107,12 @@ def _trained(
     timer: StageTimer,
     progress: Progress,
 ) -> tuple[NetworkPotential, list[dict[str, Any]]]:
-    elements = tuple(e0.values)
-    network = initial_network(config, inner, len(elements))
     with timer.stage("neighbour lists"):
-        energies = e0.array(elements)
-        for name, frames in parts.items():
-            check_elements(frames, elements, name)
-        known, unseen = (Dataset(f, elements, energies, config) for f in (parts.train, parts.validation))
+        start = beginning(parts, e0, inner, config)
     hashes = (parts.train.content_hash(), parts.validation.content_hash())
-    identity = fingerprint(config, elements, energies, inner, *hashes)
-    progress.note(
-        f"{network.options.label}: {sum(p.numel() for p in network.parameters())} parameters, {device}"
-    )
+    identity = fingerprint(config, start.elements, start.e0, inner, *hashes)
+    options, n_parameters = start.network.options, count_parameters(start.network)
+    progress.note(f"{options.label}: {n_parameters} parameters, {device}")
     with timer.stage("training", "epochs") as advance, deterministic(device):
 
         def each_epoch(row: dict[str, Any]) -> None:
@@ -168,9 +121,9 @@ def _trained(
                 progress.note(_line(row))
 
         network, history = train_network(
-            network,
-            known,
-            unseen,
+            start.network,
+            start.train,
+            start.validation,
             config,
             device=device,
             path=folder / CHECKPOINT,
@@ -178,7 +131,7 @@ def _trained(
             each_epoch=each_epoch,
             note=progress.note,
         )
-    return NetworkPotential(network.cpu(), elements, energies), history
+    return NetworkPotential(network.cpu(), start.elements, start.e0), history
 
 
 def _line(row: Mapping[str, Any]) -> str:
@@ -190,7 +143,7 @@ def _line(row: Mapping[str, Any]) -> str:
     )
 
 
-def _facts(parts: _Parts) -> dict[str, Any]:
+def _facts(parts: Parts) -> dict[str, Any]:
     return {
         name: {
             "n_frames": len(f),
@@ -205,7 +158,7 @@ def _facts(parts: _Parts) -> dict[str, Any]:
 def _finish(
     folder: Path,
     potential: NetworkPotential,
-    parts: _Parts,
+    parts: Parts,
     history: list[dict[str, Any]],
     config: TrainingConfig,
     config_text: str,
@@ -264,6 +217,6 @@ def report_of_training(folder: Path) -> str:
 
     settings = training_config(folder / EFFECTIVE)
     known = json.loads((folder / SUMMARY).read_text(encoding="utf-8")) if (folder / SUMMARY).is_file() else {}
-    parts = _split(load_sets(settings.data, with_validation=True), settings)
+    parts = split(load_sets(settings.data, with_validation=True), settings)
     text = (folder / EFFECTIVE).read_text(encoding="utf-8")
     return remade_report(NetworkPotential.load(folder / NETWORK), dict(parts.items()), known, text)

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from typing import Protocol
 
-__all__ = ["Progress", "SilentProgress", "StageTimer"]
+__all__ = ["Progress", "SilentProgress", "StageTimer", "duration"]
 
 Advance = Callable[[int, int], None]  # called with (done, total)
 
@@ -71,3 +71,15 @@ class StageTimer:
             name: {"wall_s": round(wall, 4), "cpu_s": round(cpu, 4)}
             for name, (wall, cpu) in self._seconds.items()
         }
+
+
+def duration(seconds: float) -> str:
+    """Seconds in words fit for a log: ``0.4 s``, ``12 s``, ``3 min 05 s``, ``2 h 10 min``."""
+    if seconds < 10:
+        return f"{seconds:.1f} s"
+    if seconds < 60:
+        return f"{seconds:.0f} s"
+    minutes, rest = divmod(round(seconds), 60)
+    if minutes < 60:
+        return f"{minutes} min {rest:02d} s"
+    return f"{minutes // 60} h {minutes % 60:02d} min"
