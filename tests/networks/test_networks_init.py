@@ -67,7 +67,9 @@ def test_a_dry_run_says_sizes_and_trains_nothing(tmp_path, capsys):
     found = dry_run(settings)
     assert found.structures == {"train": 9, "validation": 1, "test": 2}
     assert found.steps == 3  # of at most 4 structures
-    assert found.n_parameters == count_parameters(Network(settings.network, 2)) == 475  # 88 + 42 + 12 + 84 + 240 + 9
+    assert (
+        found.n_parameters == count_parameters(Network(settings.network, 2)) == 475
+    )  # 88 + 42 + 12 + 84 + 240 + 9
     assert found.n_pairs == pairs(settings) > 0
     assert 0 < found.step_s < found.epoch_s
     assert train(settings).potential.n_parameters == found.n_parameters

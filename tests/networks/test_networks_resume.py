@@ -189,7 +189,10 @@ def state_of(config, identity="a"):
     sum(p.square().sum() for p in network.parameters()).backward()
     adam.step()
     best = {name: value.clone() for name, value in network.state_dict().items()}
-    return Checkpoint(network, adam, Controller.start(config.schedule), best, [{"epoch": 1}], identity)
+    average = training.moving_average(network, config.schedule.ema_decay)
+    average.update_parameters(network)
+    start = Controller.start(config.schedule)
+    return Checkpoint(network, adam, average, start, best, [{"epoch": 1}], identity)
 
 
 @pytest.mark.parametrize(
@@ -197,6 +200,7 @@ def state_of(config, identity="a"):
     [
         (lambda tensors, header: tensors.pop("best.heads.1.weight"), r"best\.heads\.1\.weight"),
         (lambda tensors, header: tensors.update({"net.heads.1.weight": torch.zeros(2, 2)}), r"net\.heads\.1"),
+        (lambda tensors, header: tensors.pop("average.n_averaged"), r"average\.n_averaged"),
         (lambda tensors, header: tensors.pop("adam.0.exp_avg"), r"adam\.0\.exp_avg"),
         (lambda tensors, header: tensors.update({"adam.0.exp_avg_sq": torch.zeros(7)}), r"adam\.0\.exp"),
         (lambda tensors, header: tensors.update({"adam.999.step": torch.zeros(())}), "index"),
@@ -243,6 +247,37 @@ def test_a_checkpoint_fills_the_state(folder, tmp_path):
         assert all(torch.equal(a[name], b[name]) for name in a)
     moments = [s.optimiser.state_dict()["state"] for s in (first, state)]
     assert all(torch.equal(moments[0][k][m], moments[1][k][m]) for k in moments[0] for m in moments[0][k])
+
+
+def test_the_moving_average_of_the_parameters_is_what_is_kept(folder, tmp_path):
+    """θ̄ ← d θ̄ + (1 - d) θ after step n, d = min(decay, (1 + n)/(10 + n)), also across continued runs."""
+    from safetensors.torch import load_file
+
+    out, schedule = tmp_path / "run", {"batch_size": 64, "max_batch_size": 64, "ema_decay": 0.25}
+    expected = None
+    for epochs in range(1, 5):  # of one step each
+        run = train(settings(folder, epochs=epochs, output=str(out), schedule=schedule))
+        tensors = load_file(out / "checkpoint.safetensors")
+        now = {name.removeprefix("net."): v for name, v in tensors.items() if name.startswith("net.")}
+        d = [0.0, 2 / 11, 0.25, 0.25][epochs - 1]
+        expected = now if expected is None else {n: d * expected[n] + (1 - d) * now[n] for n in now}
+        for name, value in expected.items():
+            torch.testing.assert_close(tensors[f"average.module.{name}"], value, rtol=1e-5, atol=1e-7)
+        if run.history[-1]["best_epoch"] == epochs:
+            kept = run.potential.network.state_dict()
+            assert all(torch.equal(kept[n], tensors[f"average.module.{n}"]) for n in kept)
+            assert not all(torch.equal(kept[n], now[n]) for n in kept) or epochs == 1
+    assert run.history[-1]["best_epoch"] == 4
+
+
+def test_without_averaging_the_parameters_themselves_are_kept(folder, tmp_path):
+    from safetensors.torch import load_file
+
+    run = train(settings(folder, epochs=1, output=str(tmp_path / "run"), schedule={"ema_decay": 0.0}))
+    tensors = load_file(tmp_path / "run" / "checkpoint.safetensors")
+    assert not [name for name in tensors if name.startswith("average.")]
+    kept = run.potential.network.state_dict()
+    assert all(torch.equal(kept[name], tensors[f"net.{name}"]) for name in kept)
 
 
 def test_restart_begins_anew_from_the_command_line(folder, capsys):

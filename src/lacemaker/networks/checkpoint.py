@@ -1,4 +1,4 @@
-"""Checkpoints: parameters, the best ones and Adam's moments in a safetensors file with a JSON header."""
+"""Checkpoints: parameters, their average, the best ones and Adam's moments in one safetensors file."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from typing import Any
 
 import torch
 from torch import Tensor
+from torch.optim.swa_utils import AveragedModel
 
 from lacemaker.errors import FileFormatError, LacemakerWarning, three_parts
 from lacemaker.networks.controller import Controller
@@ -33,6 +34,8 @@ class Checkpoint:
     ----------
     network : Network
     optimiser : torch.optim.Adam
+    average : AveragedModel or None
+        Moving average of the network over steps, where one is wanted.
     controller : Controller
     best : mapping of str to Tensor
         State of the best network so far.
@@ -47,18 +50,33 @@ class Checkpoint:
 
     network: Network
     optimiser: torch.optim.Adam
+    average: AveragedModel | None
     controller: Controller
     best: dict[str, Tensor]
     history: list[dict[str, Any]]
     fingerprint: str
     made_with: Mapping[str, str] = field(default_factory=dict)
 
+    @property
+    def judged(self) -> Network:
+        """What validation sees and the best of which is kept: the average, where there is one."""
+        average: Any = self.average
+        return self.network if average is None else average.module
+
+    def modules(self) -> dict[str, torch.nn.Module]:
+        """What training changes, by the prefix of its entries in the file."""
+        return {"net": self.network} | ({} if self.average is None else {"average": self.average})
+
 
 def write(path: Path, state: Checkpoint) -> None:
     """Replace the file at once or not at all."""
     from safetensors.torch import save
 
-    tensors = {f"net.{name}": value for name, value in state.network.state_dict().items()}
+    tensors = {
+        f"{part}.{name}": value
+        for part, module in state.modules().items()
+        for name, value in module.state_dict().items()
+    }
     tensors |= {f"best.{name}": value for name, value in state.best.items()}
     for k, moments in state.optimiser.state_dict()["state"].items():
         tensors |= {f"adam.{k}.{name}": moments[name] for name in _MOMENTS}
@@ -93,13 +111,14 @@ def read(path: Path, state: Checkpoint) -> dict[str, str] | None:
         header = json.loads(json.loads(data[8 : 8 + length])["__metadata__"][_KEY])
         if header["fingerprint"] != state.fingerprint:
             return None
-        parts: Parts = {"net": {}, "best": {}, "adam": {}}
+        modules = state.modules()
+        parts: Parts = {name: {} for name in (*modules, "best", "adam")}
         for name, value in load(data).items():
             part, _, rest = name.partition(".")
             parts[part][rest] = value
         moments = _moments(parts["adam"], state.optimiser)
-        for part in ("net", "best"):
-            _require_alike(part, parts[part], state.network.state_dict())
+        for part in (*modules, "best"):
+            _require_alike(part, parts[part], modules.get(part, state.network).state_dict())
         controller, history = Controller.from_dict(header["controller"]), list(header["history"])
         made_with = dict(header.get("made_with", {}))
     except Exception as error:
@@ -108,7 +127,8 @@ def read(path: Path, state: Checkpoint) -> dict[str, str] | None:
             "  to do: remove it to begin anew, or set resume: false"
         ) from error
     groups = state.optimiser.state_dict()["param_groups"]
-    state.network.load_state_dict(parts["net"])
+    for part, module in modules.items():
+        module.load_state_dict(parts[part])
     state.optimiser.load_state_dict({"state": moments, "param_groups": groups})
     device = state.network.heads[-1].weight.device
     state.best = {name: value.to(device) for name, value in parts["best"].items()}

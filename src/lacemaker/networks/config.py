@@ -50,6 +50,11 @@ class Schedule(Section):
     )
     max_epochs: Count = 1000
     monitor: Monitor = Field(default="loss", description="Validation quantity that decides what is best.")
+    ema_decay: Annotated[float, Field(ge=0.0, lt=1.0)] = Field(
+        default=0.99,
+        description="Per step, of the exponential moving average of the parameters, which is validated and "
+        "kept (less during the first steps); 0: the parameters themselves.",
+    )
     clip: Positive | None = Field(default=None, description="Largest norm of the gradient.")
 
     @model_validator(mode="after")

@@ -23,14 +23,16 @@ PRESETS: dict[str, dict[str, Any]] = {
         "e0": "zero",
         "loss": {**_LOSS, "forces": 0.0},
         "schedule": {"learning_rate": 1e-3, "batch_size": 10, "max_batch_size": 80, "patience": 5,
-                     "stopping_patience": 20, "max_epochs": 1000, "monitor": "energy_mae"},
+                     "stopping_patience": 20, "max_epochs": 1000, "ema_decay": 0.0,
+                     "monitor": "energy_mae"},
     },
     "ani1x": {
         "network": {"features": 128, "sensitivities": 20, "interactions": 2, "atom_layers": 3,
                     "r_soft_min": 0.75, "r_soft_max": 5.5, "cutoff": 6.5},
         "loss": _LOSS,
         "schedule": {"learning_rate": 1e-3, "batch_size": 256, "max_batch_size": 256, "patience": 5,
-                     "stopping_patience": 10, "max_epochs": 500, "monitor": "energy_rmse"},
+                     "stopping_patience": 10, "max_epochs": 500, "ema_decay": 0.0,
+                     "monitor": "energy_rmse"},
     },
     "methane": {
         "data": {"require": ["energy"]},
@@ -39,7 +41,8 @@ PRESETS: dict[str, dict[str, Any]] = {
         "e0": "least_squares",
         "loss": {**_LOSS, "hierarchy": 10 * _KCAL, "hierarchy_kind": "batch"},
         "schedule": {"learning_rate": 2.5e-3, "batch_size": 256, "max_batch_size": 2048, "patience": 150,
-                     "stopping_patience": 300, "max_epochs": 10000, "monitor": "energy_mae"},
+                     "stopping_patience": 300, "max_epochs": 10000, "ema_decay": 0.0,
+                     "monitor": "energy_mae"},
     },
     "materials": {
         # 8 sensitivities: with many-body invariants more of them overfit some hundred structures

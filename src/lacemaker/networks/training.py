@@ -12,6 +12,7 @@ from typing import Any
 
 import numpy as np
 import torch
+from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
 from lacemaker.errors import SolverError, problem
 from lacemaker.networks import checkpoint
@@ -23,7 +24,7 @@ from lacemaker.networks.labels import check_labels
 from lacemaker.networks.loss import loss, scores
 from lacemaker.networks.network import Network
 
-__all__ = ["initial_network", "train_network"]
+__all__ = ["initial_network", "moving_average", "train_network"]
 
 Row = dict[str, Any]
 
@@ -122,6 +123,7 @@ def train_network(
     state = Checkpoint(
         network,
         torch.optim.Adam(trainable, lr=config.schedule.learning_rate, fused=True),
+        moving_average(network, config.schedule.ema_decay),
         Controller.start(config.schedule),
         _copy(network),
         [],
@@ -162,6 +164,8 @@ def _epoch(
         if config.schedule.clip is not None:
             torch.nn.utils.clip_grad_norm_(state.network.parameters(), config.schedule.clip)
         state.optimiser.step()
+        if state.average is not None:
+            state.average.update_parameters(state.network)
         values.append(value.detach())
         sizes.append(data.batch.n_structures)
     mean = float(np.average(torch.stack(values).double().cpu().numpy(), weights=sizes))
@@ -170,10 +174,10 @@ def _epoch(
             f"Training diverged in epoch {controller.epoch + 1}\n  found: a loss of {mean}\n"
             "  to do: lower schedule.learning_rate or set schedule.clip; check the labels with `lace check`"
         )
-    found = scores(state.network, validation, config.loss, device)
+    found = scores(state.judged, validation, config.loss, device)
     state.controller = controller.after(getattr(found, config.schedule.monitor), config.schedule)
     if state.controller.best_epoch == state.controller.epoch:
-        state.best = _copy(state.network)
+        state.best = _copy(state.judged)
     row = {
         "epoch": state.controller.epoch,
         "train_loss": mean,
@@ -188,6 +192,23 @@ def _epoch(
     }
     state.history.append(row)
     return row
+
+
+def moving_average(network: Network, decay: float) -> AveragedModel | None:
+    """Average of all parameters over steps, θ̄ ← d θ̄ + (1 - d) θ; None for a decay of 0.
+
+    After n steps d = min(decay, (1 + n)/(10 + n)), so that the average is of use from the first epochs on.
+    """
+    if decay == 0:
+        return None
+    average = AveragedModel(network)
+
+    def update(averages: Any, current: Any, _: Any) -> None:
+        n = int(average.n_averaged)  # always on the CPU: asking a GPU would stall it
+        get_ema_multi_avg_fn(min(decay, (1 + n) / (10 + n)))(averages, current, _)
+
+    average.multi_avg_fn = update
+    return average
 
 
 def _copy(network: Network) -> dict[str, torch.Tensor]:
