@@ -63,6 +63,9 @@ def test_number_of_invariants_by_degree_and_factors():
         ({"kind": "hip-nn-ts", "l_max": 3}, "between 1 and 2"),
         ({"cutoff": 5.0}, "r_soft_min < r_soft_max < cutoff"),
         ({"l_max": 2, "extra_invariant": True}, "needs hip-hop-nn with l_max 3"),
+        ({"kind": "hip-nn", "n_max": 3, "group_norm": "off"}, "n_max, group_norm: of hip-hop-nn alone"),
+        ({"features": 1}, "group norm over a single feature"),
+        ({"resnet": 1}, "group norm over a single feature"),
     ],
 )
 def test_impossible_architectures_are_refused(options, reason):

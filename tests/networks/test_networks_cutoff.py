@@ -44,8 +44,8 @@ def test_group_norm_amplifies_the_last_angstrom_and_the_gate_undoes_it(seed):
 
 
 def test_the_gate_is_open_for_dense_environments():
-    closed, open_ = (network(group_norm="gated", gate=g) for g in (1.0, 1e-9))
+    gated, open_, closed = (network(group_norm="gated", gate=g) for g in (1.0, 1e-9, 1e9))
     cube = structure([6] * 27, 1.6 * np.array(list(np.ndindex(3, 3, 3))))
-    e = [float(net(batch(cube)).energy.detach()) for net in (network(), open_, closed)]
+    e = [float(net(batch(cube)).energy.detach()) for net in (network(), open_, gated, closed)]
     assert e[1] == pytest.approx(e[0], abs=1e-6)
-    assert abs(e[2] - e[0]) < 27 * 0.2
+    assert abs(e[2] - e[0]) < 0.2 * abs(e[3] - e[0])

@@ -32,6 +32,11 @@ def dataset(frames, **changes):
     return Dataset(Frames(frames), Frames(frames).elements, np.zeros(2), config), config
 
 
+def begin(network, data, config):
+    """Train on the data and validate on the same."""
+    return training.train_network(training.initial_state(network, config), data, data, config)
+
+
 def checked(frames, **changes):
     data, config = dataset(frames, **changes)
     check_labels(data, data, config)
@@ -100,7 +105,7 @@ def test_a_run_whose_validation_is_never_finite_is_an_error(frames, monkeypatch)
     found = scores(training.initial_network(config, np.zeros(2), 2), data, config.loss, "cpu")
     monkeypatch.setattr(training, "scores", lambda *arguments: replace(found, loss=np.nan))
     with pytest.raises(SolverError, match="No epoch gave a finite loss"):
-        training.train_network(training.initial_network(config, np.zeros(2), 2), data, data, config)
+        begin(training.initial_network(config, np.zeros(2), 2), data, config)
 
 
 def test_forces_alone_suffice(tmp_path):
@@ -260,12 +265,19 @@ def test_gradients_are_clipped(frames):
 
         hook = register_optimizer_step_pre_hook(record)
         try:
-            training.train_network(network, data, data, config)
+            begin(network, data, config)
         finally:
             hook.remove()
     assert len(norms[None]) == len(norms[0.01]) == 6
     assert min(norms[None]) > 0.1
     assert norms[0.01] == pytest.approx([0.01] * 6, rel=1e-3)
+
+
+def test_weights_of_a_group_that_no_structure_has_are_refused(tmp_path):
+    training_data.write(tmp_path / "train.xyz", n=12)
+    with pytest.raises(ConfigError, match="config_type 'liqiud', which no structure has"):
+        train(short(tmp_path, weights={"liqiud": {"forces": 0.0}}))
+    assert not (tmp_path / "out" / "network.lace").exists()
 
 
 def test_duplicates_of_validation_structures_are_reported(tmp_path):

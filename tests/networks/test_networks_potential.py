@@ -66,6 +66,15 @@ def test_damaged_edited_and_foreign_files_are_refused(potential, tmp_path):
         NetworkPotential.load(tmp_path / "absent.lace")
 
 
+@pytest.mark.parametrize(
+    ("elements", "e0"),
+    [(["Al", "Al"], None), (["Al", "Xx"], None), (["Al", "Cu"], [1.0]), (["Al", "Cu"], [1.0, np.nan])],
+)
+def test_elements_and_energies_are_checked(potential, elements, e0):
+    with pytest.raises(FileFormatError, match="elements and their energies do not fit together"):
+        NetworkPotential(potential.network, elements, e0)
+
+
 def test_many_predictions_are_those_of_one_by_one(potential):
     frames = read(training_data.alloy(7))
     for one, many in zip(map(potential.predict, frames), potential.predict_many(frames), strict=True):

@@ -122,22 +122,35 @@ def test_what_does_not_change_the_steps_does_not_end_a_run(folder, tmp_path, cha
     assert len(result.history) == 3
 
 
-def test_a_checkpoint_of_other_settings_is_kept_and_said(folder, tmp_path):
+def test_a_run_of_other_settings_is_kept_whole_and_can_be_continued(folder, tmp_path):
     out = tmp_path / "run"
     train(settings(folder, output=str(out)))
-    first = (out / "checkpoint.safetensors").read_bytes()
+    names = ("checkpoint.safetensors", "network.lace", "summary.json")
+    first = {name: (out / name).read_bytes() for name in names}
     result, notes, (warning,) = continued(settings(folder, output=str(out), seed=1))
     assert notes == []
     assert "training begins anew" in warning
-    assert "checkpoint.old.safetensors" in warning
     assert result.summary["warnings"] == [warning]
-    assert (out / "checkpoint.old.safetensors").read_bytes() == first
+    assert {name: (out / "old" / name).read_bytes() for name in names} == first
     second = (out / "checkpoint.safetensors").read_bytes()
-    continued(settings(folder, output=str(out), seed=2))
-    assert (out / "checkpoint.old2.safetensors").read_bytes() == second
-    assert (out / "checkpoint.old.safetensors").read_bytes() == first
-    (out / "checkpoint.old.safetensors").replace(out / "checkpoint.safetensors")  # as the warning says
-    assert continued(settings(folder, output=str(out), epochs=3))[1] == ["continues from epoch 2"]
+    _, notes, warned = continued(settings(folder, output=str(out), seed=1, resume=False))
+    assert (notes, warned) == ([], [])
+    assert (out / "old2" / "checkpoint.safetensors").read_bytes() == second
+    old = training_config(out / "old" / "config.effective.yaml")  # as the warning says
+    assert f"lace train {out / 'old' / 'config.effective.yaml'}" in warning
+    assert (old.seed, old.output) == (0, str(out / "old"))
+    longer = old.model_copy(update={"schedule": old.schedule.model_copy(update={"max_epochs": 3})})
+    assert continued(longer)[1] == ["continues from epoch 2"]
+
+
+def test_a_damaged_checkpoint_is_set_aside_on_restart(folder, tmp_path):
+    out = tmp_path / "run"
+    train(settings(folder, output=str(out)))
+    (out / "checkpoint.safetensors").write_bytes(b"nothing")
+    with pytest.raises(FileFormatError, match="--restart"):
+        train(settings(folder, output=str(out)))
+    assert len(train(settings(folder, output=str(out), resume=False)).history) == 2
+    assert (out / "old" / "checkpoint.safetensors").read_bytes() == b"nothing"
 
 
 @pytest.mark.parametrize("e0", ["auto", "isolated_atoms"])
@@ -157,7 +170,7 @@ def test_other_energies_of_isolated_atoms_begin_a_new_run(tmp_path, e0):
     write(-0.3)
     result, notes, warned = continued(config)
     assert notes == []
-    assert "begins anew" in warned[-1]
+    assert "begins anew" in warned[0]
     assert result.history[0] != first.history[0]
     assert dict(zip(result.potential.elements, result.potential.e0, strict=True))["Cu"] == -0.3
 
@@ -183,6 +196,12 @@ def replace_rate(schedule):
     return Schedule(**{**schedule.model_dump(), "learning_rate": 0.5})
 
 
+HISTORY = (
+    {"epoch": 1, "train_loss": 0.1 + 0.2, "validation_loss": None, "batch_size": 4, "best_epoch": -1},
+    {"epoch": 2, "train_loss": 1e-300, "validation_loss": 1 / 3, "batch_size": 4, "best_epoch": 2},
+)
+
+
 def state_of(config, identity="a"):
     network = training.initial_network(config, np.zeros(2), 2)
     adam = torch.optim.Adam(network.parameters(), lr=0.1)
@@ -192,7 +211,7 @@ def state_of(config, identity="a"):
     average = training.moving_average(network, config.schedule.ema_decay)
     average.update_parameters(network)
     start = Controller.start(config.schedule)
-    return Checkpoint(network, adam, average, start, best, [{"epoch": 1}], identity)
+    return Checkpoint(network, adam, average, start, best, list(HISTORY), identity)
 
 
 @pytest.mark.parametrize(
@@ -204,7 +223,8 @@ def state_of(config, identity="a"):
         (lambda tensors, header: tensors.pop("adam.0.exp_avg"), r"adam\.0\.exp_avg"),
         (lambda tensors, header: tensors.update({"adam.0.exp_avg_sq": torch.zeros(7)}), r"adam\.0\.exp"),
         (lambda tensors, header: tensors.update({"adam.999.step": torch.zeros(())}), "index"),
-        (lambda tensors, header: header.pop("history"), "history"),
+        (lambda tensors, header: tensors.pop("history"), "history"),
+        (lambda tensors, header: header["columns"].append("more"), "zip"),
         (lambda tensors, header: header["controller"].pop("batch_size"), "batch_size"),
     ],
 )  # fmt: skip
@@ -243,6 +263,8 @@ def test_a_checkpoint_fills_the_state(folder, tmp_path):
     del header["made_with"]  # as older versions wrote them
     save_file(tensors, path, {"lacemaker checkpoint": json.dumps(header)})
     assert checkpoint.read(path, state) == {}
+    assert state.history == list(HISTORY)
+    assert [type(v) for v in state.history[1].values()] == [int, float, float, int, int]
     for a, b in ((first.network.state_dict(), state.network.state_dict()), (first.best, state.best)):
         assert all(torch.equal(a[name], b[name]) for name in a)
     moments = [s.optimiser.state_dict()["state"] for s in (first, state)]

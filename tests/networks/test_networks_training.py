@@ -91,7 +91,7 @@ def test_a_killed_run_continues_to_the_same_result(folder, trained, monkeypatch)
         train(settings)
     monkeypatch.setattr(training, "loss", loss)
     seen = []
-    monkeypatch.setattr(workflow, "_line", lambda row: seen.append(row["epoch"]) or "")
+    monkeypatch.setattr(workflow, "_line", lambda row, unit: seen.append(row["epoch"]) or "")
     resumed = train(settings)
     assert min(seen) > 1  # it did not begin anew
     assert same(weights_of(trained), weights_of(resumed))
@@ -158,10 +158,11 @@ def test_weights_scale_residuals_and_missing_labels_do_not_count():
     sets = [Dataset(some, frames.elements, np.zeros(2), c) for c in (config, plain)]
     only_energy = LossWeights(forces=0.0)
     tripled, single = (scores(network, s, only_energy, "cpu") for s in sets)
-    assert tripled.energy_mae == pytest.approx(3 * single.energy_mae)
+    assert tripled.loss == pytest.approx(3 * single.loss)
+    assert tripled.energy_mae == single.energy_mae > 0  # errors are shown as they are
     both = scores(network, sets[0], LossWeights(), "cpu")
-    assert both.forces_mae == 0.0
-    assert np.isfinite(both.loss)
+    assert np.isnan(both.forces_mae)  # no label of forces has weight
+    assert both.loss == pytest.approx(tripled.loss)
 
 
 def test_a_diverging_run_says_what_to_do(folder):
@@ -169,6 +170,25 @@ def test_a_diverging_run_says_what_to_do(folder):
     bad["schedule"] = {**bad["schedule"], "learning_rate": 1e30}
     with pytest.raises(SolverError, match="lower schedule"):
         train(bad)
+
+
+def test_a_run_that_diverges_later_ends_with_its_best_network(folder, monkeypatch):
+    config = training_data.config(folder, output=str(folder / "later"), report=False)
+    config["schedule"] |= {"max_epochs": 5}
+    steps = training._steps
+
+    def diverging(state, *arguments):
+        return np.nan if state.controller.epoch == 3 else steps(state, *arguments)
+
+    monkeypatch.setattr(training, "_steps", diverging)
+    result = train(config)
+    assert len(result.history) == 3
+    (said,) = result.summary["warnings"]
+    assert "diverged in epoch 4 and ended there" in said
+    assert f"that of epoch {result.history[-1]['best_epoch']}" in said
+    assert (folder / "later" / "network.lace").exists()
+    monkeypatch.undo()
+    assert len(train(config).history) == 5  # continues from the last finite epoch
 
 
 @pytest.mark.parametrize("preset", ["qm7", "ani1x", "methane", "materials"])

@@ -119,10 +119,10 @@ def _guarded(call: Callable[[], Any], show_traceback: bool) -> int:
         _complain(f"error: {error}")
         return USER_ERROR
     except KeyboardInterrupt:
-        _complain("interrupted. A fit keeps its finished chunks: run the same command again to continue.")
+        _complain("interrupted. What a fit has finished is kept: run the same command again to continue.")
         return INTERRUPTED
     except _Terminated:
-        _complain("terminated. A fit keeps its finished chunks: submit the same command again to continue.")
+        _complain("terminated. What a fit has finished is kept: submit the same command again to continue.")
         return TERMINATED
     except OSError as error:
         if show_traceback or error.filename is None:

@@ -37,9 +37,7 @@ class Block(nn.Module):
 
     def __init__(self, options: NetworkOptions, n_in: int) -> None:
         super().__init__()
-        n, inner = options.features, options.features
-        if not isinstance(options.resnet, bool):
-            inner = options.resnet
+        n, inner = options.features, options.width
         self.interaction = interaction(options, n_in, inner)
         self.linears = nn.ModuleList(nn.Linear(n, inner) for _ in range(options.atom_layers))
         for layer in self.linears:

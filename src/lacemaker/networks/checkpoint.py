@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import json
-import warnings
-from collections.abc import Callable, Mapping
+import math
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -13,14 +13,15 @@ import torch
 from torch import Tensor
 from torch.optim.swa_utils import AveragedModel
 
-from lacemaker.errors import FileFormatError, LacemakerWarning, three_parts
+from lacemaker.errors import FileFormatError
 from lacemaker.networks.controller import Controller
 from lacemaker.networks.network import Network
 from lacemaker.potential import disk
 
-__all__ = ["Checkpoint", "read", "resume", "write"]
+__all__ = ["Checkpoint", "read", "write"]
 
 _KEY = "lacemaker checkpoint"
+_WHOLE = ("epoch", "batch_size", "best_epoch")  # columns of the history that count
 _MOMENTS = ("exp_avg", "exp_avg_sq", "step")
 
 Parts = dict[str, dict[str, Tensor]]
@@ -80,11 +81,13 @@ def write(path: Path, state: Checkpoint) -> None:
     tensors |= {f"best.{name}": value for name, value in state.best.items()}
     for k, moments in state.optimiser.state_dict()["state"].items():
         tensors |= {f"adam.{k}.{name}": moments[name] for name in _MOMENTS}
+    columns = list(state.history[0]) if state.history else []
+    tensors["history"] = _table(state.history, columns)
     header = {
         "fingerprint": state.fingerprint,
         "made_with": dict(state.made_with),
         "controller": state.controller.to_dict(),
-        "history": state.history,
+        "columns": columns,
     }
     # copies: safetensors refuses tensors that share memory
     copies = {name: value.detach().cpu().clone() for name, value in tensors.items()}
@@ -113,18 +116,20 @@ def read(path: Path, state: Checkpoint) -> dict[str, str] | None:
             return None
         modules = state.modules()
         parts: Parts = {name: {} for name in (*modules, "best", "adam")}
-        for name, value in load(data).items():
+        tensors = load(data)
+        history = _rows(tensors.pop("history"), header["columns"])
+        for name, value in tensors.items():
             part, _, rest = name.partition(".")
             parts[part][rest] = value
         moments = _moments(parts["adam"], state.optimiser)
         for part in (*modules, "best"):
             _require_alike(part, parts[part], modules.get(part, state.network).state_dict())
-        controller, history = Controller.from_dict(header["controller"]), list(header["history"])
+        controller = Controller.from_dict(header["controller"])
         made_with = dict(header.get("made_with", {}))
     except Exception as error:
         raise FileFormatError(
             f"{path} is no usable checkpoint\n  found: {error}\n"
-            "  to do: remove it to begin anew, or set resume: false"
+            "  to do: begin anew with --restart (resume: false); it is set aside"
         ) from error
     groups = state.optimiser.state_dict()["param_groups"]
     for part, module in modules.items():
@@ -136,37 +141,22 @@ def read(path: Path, state: Checkpoint) -> dict[str, str] | None:
     return made_with
 
 
-def resume(path: Path, state: Checkpoint, note: Callable[[str], None]) -> None:
-    """Continue from a checkpoint of this run, or rename one of another run, with a warning.
-
-    Raises
-    ------
-    FileFormatError
-        If the file is damaged.
-    """
-    before = read(path, state)
-    if before is None:
-        kept = _set_aside(path)
-        message = three_parts(
-            "The checkpoint in the output folder is of other settings or data: training begins anew",
-            f"{path}, now {kept.name}",
-            f"to continue that run restore its settings and rename the file to {path.name}; give every run "
-            "an output folder of its own",
-        )
-        warnings.warn(LacemakerWarning(message), stacklevel=3)
-        return
-    now = state.made_with
-    changed = [f"{name} {old}, now {now[name]}" for name, old in before.items() if now.get(name, old) != old]
-    limit = f"; equal to an uninterrupted run up to rounding ({'; '.join(changed)})" if changed else ""
-    note(f"continues from epoch {state.controller.epoch}{limit}")
+def _table(history: list[dict[str, Any]], columns: list[str]) -> Tensor:
+    """Learning curves as numbers (n_epochs, n_columns); None becomes NaN. Thousands of epochs stay small."""
+    rows = [[math.nan if row[name] is None else float(row[name]) for name in columns] for row in history]
+    return torch.tensor(rows, dtype=torch.float64).reshape(len(rows), len(columns))
 
 
-def _set_aside(path: Path) -> Path:
-    """Rename a file to the first free name of ``checkpoint.old.safetensors``, ``checkpoint.old2.…``."""
-    k = 1
-    while (kept := path.with_name(f"{path.stem}.old{k if k > 1 else ''}{path.suffix}")).exists():
-        k += 1
-    return path.rename(kept)
+def _rows(table: Tensor, columns: list[str]) -> list[dict[str, Any]]:
+    """Inverse of `_table`."""
+    kinds = [int if name in _WHOLE else float for name in columns]
+    return [
+        {
+            name: None if math.isnan(value) else kind(value)
+            for name, kind, value in zip(columns, kinds, row, strict=True)
+        }
+        for row in table.tolist()
+    ]
 
 
 def _moments(flat: Mapping[str, Tensor], optimiser: torch.optim.Adam) -> dict[int, dict[str, Tensor]]:

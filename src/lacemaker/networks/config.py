@@ -35,6 +35,11 @@ class LossWeights(Section):
     l2: NonNegative = Field(default=4e-8, description="eV; of the sum of squared weights.")
     energy_per_atom: bool = Field(default=False, description="Compare energies (and virials) per atom.")
 
+    @property
+    def energy_unit(self) -> str:
+        """Of the errors of energies and virials in learning curves."""
+        return "eV/atom" if self.energy_per_atom else "eV"
+
 
 class Schedule(Section):
     """When the batch grows, the learning rate falls and training stops."""
@@ -44,7 +49,7 @@ class Schedule(Section):
     max_batch_size: Count = Field(
         default=128, description="Doubled on a plateau up to here; then the rate is halved."
     )
-    patience: Count = Field(default=10, description="Epochs without improvement that make a plateau.")
+    patience: Count = Field(default=10, description="A plateau is more epochs than this without improvement.")
     stopping_patience: Count = Field(
         default=40, description="Epochs since the best after which training stops."
     )

@@ -34,4 +34,7 @@ def _rows(potential: NetworkPotential) -> Iterator[tuple[str, str]]:
         "E0",
         ", ".join(f"{s} {e:.6f} eV" for s, e in zip(potential.elements, potential.e0, strict=True)),
     )
-    yield from provenance_rows(potential.metadata)
+    known = potential.metadata
+    if parts := known.get("data"):
+        yield "data", ", ".join(f"{name} {p['n_frames']} structures" for name, p in parts.items())
+    yield from provenance_rows({name: entry for name, entry in known.items() if name != "data"})

@@ -14,7 +14,6 @@ import torch
 from lacemaker.networks.backend import choose_device
 from lacemaker.networks.config import TrainingConfig
 from lacemaker.networks.evaluator import running
-from lacemaker.networks.labels import check_labels
 from lacemaker.networks.loss import loss, scores
 from lacemaker.networks.network import Network, count_parameters
 from lacemaker.networks.preparation import Beginning, beginning, one_body, split
@@ -75,7 +74,7 @@ class TrainingDryRun:
                 f"network     {self.network}, {self.n_parameters} parameters, on {self.device}",
                 f"structures  {parts}; training: {self.n_atoms} atoms, "
                 f"{self.n_pairs / max(self.n_atoms, 1):.1f} pairs per atom",
-                f"E0          {self.e0}",
+                self.e0,
                 f"epoch       {self.steps} steps of {1000 * self.step_s:.3g} ms: {duration(self.epoch_s)} "
                 "with validation, before the batch grows",
                 f"training    {longest} at most ({self.max_epochs} epochs), less if it stops early",
@@ -106,7 +105,6 @@ def dry_run(config: TrainingConfig) -> TrainingDryRun:
     parts = split(sets, config)
     e0, inner = one_body(parts.train, sets.train, config)
     start = beginning(parts, e0, inner, config)
-    check_labels(start.train, start.validation, config)
     network, size = start.network.to(device), config.schedule.batch_size
     n_steps = -(-len(start.train) // size)
     with running("auto", config.threads):

@@ -108,6 +108,20 @@ class Batch:
         """Atoms of all structures together."""
         return len(self.species)
 
+    def with_lone_atoms(self, n_species: int) -> Batch:
+        """The batch and, after it, an atom of each species without neighbours, each a structure."""
+        each = torch.arange(n_species, device=self.species.device)
+        ends = self.first[-1:].expand(n_species)
+        return Batch(
+            torch.cat([self.species, each]),
+            torch.cat([self.structure, self.n_structures + each]),
+            torch.cat([self.first, ends]),
+            self.centre,
+            self.neighbour,
+            self.vectors,
+            self.n_structures + n_species,
+        )
+
     def per_structure(self, values: Tensor) -> Tensor:
         """Sum atomic values (n_atoms, …) over each structure, (n_structures, …)."""
         total = values.new_zeros((self.n_structures, *values.shape[1:]))

@@ -1,4 +1,4 @@
-"""Whether there is anything to learn from, and anything to tell the best epoch by."""
+"""Whether there is anything to learn from, anything to tell the best epoch by, and what was not learnt."""
 
 from __future__ import annotations
 
@@ -10,9 +10,12 @@ from lacemaker.networks.config import TrainingConfig
 from lacemaker.networks.dataset import Dataset
 
 if TYPE_CHECKING:
-    from lacemaker.structures import Frames
+    from lacemaker.networks.potential import NetworkPotential
+    from lacemaker.structures import Frames, ReferenceEnergies
 
-__all__ = ["check_labels", "warn_of_unused_labels"]
+__all__ = ["check_labels", "warn_of_lone_atoms", "warn_of_unused_labels"]
+
+_SAME_ENERGY = 0.05  # eV; lone atoms and E0
 
 
 def check_labels(train: Dataset, validation: Dataset, config: TrainingConfig) -> None:
@@ -56,5 +59,23 @@ def warn_of_unused_labels(frames: Frames) -> None:
             "Networks do not learn from force constants: these labels are not used",
             f"{n} of {len(frames)} training structures with them",
             "give the forces of displaced structures instead, or use `lace fit`",
+        )
+        warnings.warn(LacemakerWarning(message), stacklevel=2)
+
+
+def warn_of_lone_atoms(potential: NetworkPotential, e0: ReferenceEnergies) -> None:
+    """Say so where E0 are energies of atoms, which the network gives lone atoms other energies than."""
+    if e0.method not in ("isolated_atoms", "given"):
+        return
+    known = zip(potential.elements, potential.lone_atoms(), potential.e0, strict=True)
+    wrong = [
+        f"{s} {energy:.4g} eV, E0 {e:.4g} eV" for s, energy, e in known if abs(energy - e) > _SAME_ENERGY
+    ]
+    if wrong:
+        message = three_parts(
+            "Atoms on their own do not have their E0 in this network: do not trust energies of atomisation "
+            "and dissociation",
+            "; ".join(wrong),
+            "set network.lone_atoms: e0 if they matter",
         )
         warnings.warn(LacemakerWarning(message), stacklevel=2)

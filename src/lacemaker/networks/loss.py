@@ -23,12 +23,18 @@ __all__ = ["Scores", "loss", "scores"]
 _TINY = 1e-24  # keeps the gradient of a root at zero finite
 
 
-def _residuals(result: Result, data: Labelled, weights: LossWeights, forces: bool) -> dict[str, Tensor]:
-    """Weighted residuals of every quantity that has labels."""
+Residuals = dict[str, tuple[Tensor, Tensor]]
+"""Error and weight of every label, by quantity."""
 
-    def residual(name: str, predicted: Tensor, label: Tensor, weight: Tensor) -> Tensor:
-        values = (predicted - label) * weight
-        return values if name in data.complete else values[torch.isfinite(label)]  # a mask stalls a GPU
+
+def _residuals(result: Result, data: Labelled, weights: LossWeights, forces: bool) -> Residuals:
+    """Errors of every quantity that has labels, with their weights."""
+
+    def residual(name: str, predicted: Tensor, label: Tensor, weight: Tensor) -> tuple[Tensor, Tensor]:
+        if name in data.complete:
+            return predicted - label, weight
+        known = torch.isfinite(label)  # a mask stalls a GPU
+        return (predicted - label)[known], weight[known]
 
     size = data.sizes if weights.energy_per_atom else torch.ones_like(data.sizes)
     found = {"energy": residual("energy", result.energy / size, data.energy / size, data.energy_weight)}
@@ -38,7 +44,7 @@ def _residuals(result: Result, data: Labelled, weights: LossWeights, forces: boo
             box = size.reshape(-1, 1, 1)
             predicted, label = result.virial() / box, data.virial / box
             found["virial"] = residual("virial", predicted, label, data.virial_weight)
-    return {name: values for name, values in found.items() if values.numel()}
+    return {name: values for name, values in found.items() if values[0].numel()}
 
 
 def _rmse_and_mae(residual: Tensor) -> Tensor:
@@ -55,9 +61,9 @@ def loss(network: Network, data: Labelled, weights: LossWeights) -> Tensor:
     forces = needs_forces(data, weights)
     result = network.evaluate(data.batch, forces=forces, training=True)
     total = weights.l2 * network.regularisation()
-    for name, residual in _residuals(result, data, weights, forces).items():
+    for name, (error, weight) in _residuals(result, data, weights, forces).items():
         if getattr(weights, name) > 0:
-            total = total + getattr(weights, name) * _rmse_and_mae(residual)
+            total = total + getattr(weights, name) * _rmse_and_mae(error * weight)
     if weights.hierarchy > 0:
         total = total + weights.hierarchy * result.hierarchicality(weights.hierarchy_kind).mean()
     return total
@@ -65,7 +71,11 @@ def loss(network: Network, data: Labelled, weights: LossWeights) -> Tensor:
 
 @dataclass(frozen=True)
 class Scores:
-    """Errors of a network on a data set, weighted as in the loss; NaN where there are no labels."""
+    """Errors of a network on labels with weight, but not multiplied by it; NaN where there are none.
+
+    Energies and virials in eV per structure, or eV/atom with `loss.energy_per_atom`; forces in eV/Å. `loss`
+    is the sum of the weighted error terms.
+    """
 
     loss: float
     energy_mae: float
@@ -79,21 +89,32 @@ class Scores:
 
 def scores(network: Network, dataset: Dataset, weights: LossWeights, device: str) -> Scores:
     """Errors over a whole set; `loss` holds the error terms alone, and is NaN where none has labels."""
-    collected: dict[str, list[Tensor]] = {"energy": [], "forces": [], "virial": []}
+    collected: dict[str, list[tuple[Tensor, Tensor]]] = {"energy": [], "forces": [], "virial": []}
     hierarchy, n = 0.0, 0
     for data in dataset.in_order(device):
         forces = needs_forces(data, weights)
         result = network.evaluate(data.batch, forces=forces)
-        for name, residual in _residuals(result, data, weights, forces).items():
-            collected[name].append(residual.detach().double().flatten())
+        for name, (error, weight) in _residuals(result, data, weights, forces).items():
+            collected[name].append((error.detach().double().flatten(), weight.double().flatten()))
         hierarchy += float(result.hierarchicality("structure").detach().sum())
         n += data.batch.n_structures
     numbers: dict[str, float] = {}
     terms: list[float] = []
     for name, parts in collected.items():
-        residual = torch.cat(parts) if parts else torch.full((1,), torch.nan)
-        numbers[f"{name}_mae"] = float(residual.abs().mean())
-        numbers[f"{name}_rmse"] = float(residual.square().mean().sqrt())
-        if parts and (weight := getattr(weights, name)) > 0:
-            terms.append(weight * (numbers[f"{name}_mae"] + numbers[f"{name}_rmse"]))
+        numbers[f"{name}_mae"] = numbers[f"{name}_rmse"] = math.nan
+        if not parts:
+            continue
+        error, weight = (torch.cat(values) for values in zip(*parts, strict=True))
+        counted = error[weight > 0]
+        numbers[f"{name}_mae"], numbers[f"{name}_rmse"] = _mae(counted), _rmse(counted)
+        if (factor := getattr(weights, name)) > 0:
+            terms.append(factor * (_mae(error * weight) + _rmse(error * weight)))
     return Scores(loss=sum(terms) if terms else math.nan, hierarchicality=hierarchy / max(n, 1), **numbers)
+
+
+def _mae(error: Tensor) -> float:
+    return float(error.abs().mean())
+
+
+def _rmse(error: Tensor) -> float:
+    return float(error.square().mean().sqrt())

@@ -2,8 +2,10 @@
 
     E = Σ_i Σ_b (w_b · z_i^(b) + e_b)
 
-b = 0 acts on the one-hot species (energies of the elements, no bias). Hierarchicality of an atom, which
-training keeps small: Σ_b E_b² / (E_b² + E_{b-1}²).
+b = 0 acts on the one-hot species (energies of the elements, no bias). With `lone_atoms: e0` the same of an
+atom of that element without neighbours is subtracted from each term.
+
+Hierarchicality of an atom, which training keeps small: Σ_b E_b² / (E_b² + E_{b-1}²).
 """
 
 from __future__ import annotations
@@ -122,11 +124,20 @@ class Network(nn.Module):
 
     def forward(self, batch: Batch) -> Result:
         """Energies only."""
-        z = self.features(batch)
-        z = z[1:] if self.options.first_is_interacting else z
-        levels = torch.cat([head(x) for head, x in zip(self.heads, z, strict=True)], dim=1).T
+        levels = self._levels(batch)
         site = levels.sum(0)
         return Result(batch, batch.per_structure(site), site, levels)
+
+    def _levels(self, batch: Batch) -> Tensor:
+        """What each head gives each atom, (n_heads, n_atoms)."""
+        consistent = self.options.lone_atoms == "e0"
+        z = self.features(batch.with_lone_atoms(self.n_species) if consistent else batch)
+        z = z[1:] if self.options.first_is_interacting else z
+        levels = torch.cat([head(x) for head, x in zip(self.heads, z, strict=True)], dim=1).T
+        if not consistent:
+            return levels
+        alone = levels[:, batch.n_atoms :]  # (n_heads, n_species)
+        return levels[:, : batch.n_atoms] - alone[:, batch.species]
 
     def evaluate(self, batch: Batch, *, forces: bool = True, training: bool = False) -> Result:
         """Energies and, on request, pair gradients; `training` keeps the graph for a loss of forces."""

@@ -15,6 +15,8 @@ INVARIANTS: tuple[tuple[int, int], ...] = (
 )  # fmt: skip
 """(number of factors, highest l) of the invariants 0 … 12 of HIP-HOP-NN; formulas in `invariants.py`."""
 
+_OF_HOP = ("n_max", "group_norm", "group_norm_eps", "gate")
+
 Count = Annotated[int, Field(ge=1)]
 
 
@@ -71,6 +73,12 @@ class NetworkOptions(Section):
         default=False, description="No energies of single elements in the network."
     )
 
+    lone_atoms: Literal["free", "e0"] = Field(
+        default="free",
+        description="Energy of an atom without neighbours: free, whatever training makes of it, or exactly "
+        "the E0 of its element, so that energies of atomisation and dissociation are consistent.",
+    )
+
     @model_validator(mode="after")
     def _consistent(self) -> NetworkOptions:
         highest = {"hip-nn": (0, 0), "hip-nn-ts": (1, 2), "hip-hop-nn": (0, 3)}[self.kind]
@@ -78,14 +86,30 @@ class NetworkOptions(Section):
             raise ValueError(f"l_max of {self.kind} must lie between {highest[0]} and {highest[1]}")
         if not self.r_soft_min < self.r_soft_max < self.cutoff:
             raise ValueError("r_soft_min < r_soft_max < cutoff must hold")
+        if foreign := [name for name in _OF_HOP if self.kind != "hip-hop-nn" and self._changed(name)]:
+            raise ValueError(
+                f"{', '.join(foreign)}: of hip-hop-nn alone, while kind is {self.kind}; remove it"
+            )
         if self.extra_invariant and (self.kind, self.degree) != ("hip-hop-nn", 3):
             raise ValueError("the extra invariant needs hip-hop-nn with l_max 3")
+        if self.kind == "hip-hop-nn" and self.group_norm != "off" and self.width == 1:
+            raise ValueError(
+                "group norm over a single feature leaves nothing: use more features or group_norm: off"
+            )
         return self
+
+    def _changed(self, name: str) -> bool:
+        return bool(getattr(self, name) != type(self).model_fields[name].default)
 
     @property
     def degree(self) -> int:
         """l_max with its default filled in."""
         return {"hip-nn": 0, "hip-nn-ts": 1, "hip-hop-nn": 3}[self.kind] if self.l_max is None else self.l_max
+
+    @property
+    def width(self) -> int:
+        """Features of the messages: the inner width of residual layers, if they have one of their own."""
+        return self.features if isinstance(self.resnet, bool) else self.resnet
 
     @property
     def n_components(self) -> int:

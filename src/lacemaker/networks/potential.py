@@ -51,7 +51,7 @@ class NetworkPotential:
     ConfigError
         For a device that is not there.
     FileFormatError
-        If elements and network do not fit together.
+        If elements, energies and network do not fit together.
 
     Examples
     --------
@@ -75,11 +75,11 @@ class NetworkPotential:
                 "give one symbol per input of the network",
             )
         self.elements = tuple(elements)
+        self.e0 = _checked_energies(self.elements, e0)
         with torch.inference_mode(False):
             self.network = copy.deepcopy(network).cpu().requires_grad_(False)
         self.device = choose_device(device)
         self._evaluators: dict[tuple[Any, ...], NetworkEvaluator] = {}
-        self.e0 = np.zeros(len(elements)) if e0 is None else np.array(e0, dtype=np.float64)
         self.metadata = {"versions": {**versions(), "torch": torch.__version__}, **jsonable(metadata or {})}
 
     @property
@@ -132,6 +132,14 @@ class NetworkPotential:
     def to(self, device: str) -> NetworkPotential:
         """The same potential, running on another device unless told otherwise."""
         return NetworkPotential(self.network, self.elements, self.e0, self.metadata, device)
+
+    def lone_atoms(self) -> np.ndarray:
+        """(n_elements,) eV: energy of an atom of each element without neighbours."""
+        from ase import Atoms
+
+        return np.array(
+            [p.energy for p in self.predict_many([Atoms(s) for s in self.elements], forces=False)]
+        )
 
     def evaluator(
         self,
@@ -260,3 +268,20 @@ class NetworkPotential:
             f"<NetworkPotential {self.options.label}, {'-'.join(self.elements)}, "
             f"{self.n_parameters} parameters, cutoff {self.cutoff:g} Å>"
         )
+
+
+def _checked_energies(elements: Sequence[str], e0: Sequence[float] | np.ndarray | None) -> np.ndarray:
+    """E0 as an array; elements must be chemical symbols, each once, and energies finite, one for each."""
+    from ase.data import atomic_numbers
+
+    wrong = [s for k, s in enumerate(elements) if s not in atomic_numbers or s in elements[:k]]
+    energies = np.zeros(len(elements)) if e0 is None else np.array(e0, dtype=np.float64)
+    fits = energies.shape == (len(elements),) and np.isfinite(energies).all()
+    if wrong or not fits:
+        raise problem(
+            FileFormatError,
+            "elements and their energies do not fit together",
+            f"elements {', '.join(elements)}; e0 {energies.tolist()}",
+            "give chemical symbols, each once, and one finite energy in eV for each",
+        )
+    return energies

@@ -8,8 +8,10 @@ import numpy as np
 
 from lacemaker.networks.config import TrainingConfig
 from lacemaker.networks.dataset import Dataset
+from lacemaker.networks.labels import check_labels
 from lacemaker.networks.network import Network
 from lacemaker.networks.training import initial_network
+from lacemaker.regression.weights import check_weights
 from lacemaker.structures import Frames, ReferenceEnergies, reference_energies
 from lacemaker.structures.references import composition
 from lacemaker.workflow.data import Sets, check_elements, held_out
@@ -55,7 +57,17 @@ class Beginning:
 
 
 def split(sets: Sets, config: TrainingConfig) -> Parts:
-    """Validation structures as given or marked, else drawn from those for training."""
+    """Validation structures as given or marked, else drawn from those for training.
+
+    Raises
+    ------
+    ConfigError
+        For weights of a config_type that no structure has.
+    DataError
+        If a part would be empty.
+    """
+    given = {name: table.given() for name, table in config.weights.items()}
+    check_weights(given, {frame.config_type for frame in sets.train})
     own = sets.train.without_isolated_atoms()
     if sets.validation is not None:
         return Parts(own, sets.validation.without_isolated_atoms(), sets.test)
@@ -70,12 +82,13 @@ def one_body(
     """E0 added outside the network, and the element energies of its first head (None: it has none).
 
     Where E0 is itself a least-squares estimate nothing is left for the head; its precision would suffer in
-    float32. Nor is there anything for it where no structure has an energy.
+    float32. Nor is there anything for it where no structure has an energy, or where lone atoms keep E0.
     """
     elements = everything.elements
     e0 = reference_energies(everything, elements, config.e0)
     labelled = train.where(lambda f: f.energy is not None)
-    if config.network.first_is_interacting or e0.method in ("least_squares", "average") or not labelled:
+    none = config.network.first_is_interacting or config.network.lone_atoms == "e0"
+    if none or e0.method in ("least_squares", "average") or not labelled:
         return e0, None
     counts = composition(labelled, elements)
     residual = np.array([f.energy for f in labelled]) - counts @ e0.array(elements)
@@ -89,6 +102,8 @@ def beginning(
 
     Raises
     ------
+    ConfigError
+        If there are no labels to learn from or to monitor.
     DataError
         If a part holds elements that the training structures do not.
     """
@@ -100,4 +115,5 @@ def beginning(
     known, unseen = (
         Dataset(frames, elements, energies, config) for frames in (parts.train, parts.validation)
     )
+    check_labels(known, unseen, config)
     return Beginning(elements, energies, inner, network, known, unseen)

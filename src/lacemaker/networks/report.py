@@ -49,13 +49,13 @@ def learning_curves(history: Sequence[Mapping[str, Any]], names: Mapping[str, st
     return chart.render()
 
 
-def _curves_section(history: Sequence[Mapping[str, Any]]) -> Section:
+def _curves_section(history: Sequence[Mapping[str, Any]], energy_unit: str) -> Section:
     panels = [
-        ("Loss", {"train_loss": "training", "validation_loss": "validation, errors alone"}, "loss (eV)"),
+        ("Loss", {"train_loss": "training", "validation_loss": "validation, errors alone"}, "loss"),
         (
             "Energy",
             {"validation_energy_mae": "MAE", "validation_energy_rmse": "RMSE"},
-            "validation energy (eV)",
+            f"validation energy ({energy_unit})",
         ),
         (
             "Forces",
@@ -83,8 +83,9 @@ def network_report(
     config_text: str = "",
     timings: Mapping[str, Mapping[str, float]] | None = None,
     warnings: Sequence[str] = (),
+    energy_unit: str = "eV",
 ) -> str:
-    """The report as one HTML text."""
+    """The report as one HTML text; `energy_unit` is that of the errors in the history."""
     from lacemaker.analysis import dimer_curves, volume_scans
 
     shown = [s for s in sets if s.name in ("train", "test")]
@@ -107,7 +108,7 @@ def network_report(
     facts |= {f"E0 of {s}": f"{e:.6f} eV" for s, e in zip(potential.elements, potential.e0, strict=True)}
     sections = [
         Section("verdict", "Verdict", "", [AdviceList(judge(errors, dimers, scans, warnings))]),
-        *([_curves_section(history)] if history else []),
+        *([_curves_section(history, energy_unit)] if history else []),
         error_section(anyone, shown),
         physics_section(dimers, scans),
         cost_section(timings or {}, None),
@@ -148,7 +149,13 @@ def remade_report(
     anyone: Any = potential
     labelled = [LabelledSet.of(name, anyone, f, predict(anyone, f)) for name, f in sets.items()]
     known = summary or {}
-    history = known.get("training", {}).get("history", [])
+    training = known.get("training", {})
     return network_report(
-        potential, labelled, history, config_text, known.get("timings"), known.get("warnings", ())
+        potential,
+        labelled,
+        training.get("history", []),
+        config_text,
+        known.get("timings"),
+        known.get("warnings", ()),
+        training.get("energy_unit", "eV"),
     )

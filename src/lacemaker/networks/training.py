@@ -5,26 +5,24 @@ from __future__ import annotations
 import hashlib
 import json
 import time
+import warnings
 from collections.abc import Callable, Sequence
 from dataclasses import asdict
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
-from lacemaker.errors import SolverError, problem
-from lacemaker.networks import checkpoint
+from lacemaker.errors import LacemakerWarning, SolverError, problem, three_parts
 from lacemaker.networks.checkpoint import Checkpoint
 from lacemaker.networks.config import TrainingConfig
 from lacemaker.networks.controller import Controller
 from lacemaker.networks.dataset import Dataset
-from lacemaker.networks.labels import check_labels
 from lacemaker.networks.loss import loss, scores
 from lacemaker.networks.network import Network
 
-__all__ = ["initial_network", "moving_average", "train_network"]
+__all__ = ["initial_network", "initial_state", "moving_average", "train_network"]
 
 Row = dict[str, Any]
 
@@ -80,47 +78,23 @@ def fingerprint(
     return hashlib.sha256(text.encode()).hexdigest()
 
 
-def train_network(
-    network: Network,
-    train: Dataset,
-    validation: Dataset,
-    config: TrainingConfig,
-    *,
-    device: str = "cpu",
-    path: Path | None = None,
-    identity: str = "",
-    each_epoch: Callable[[Row], None] | None = None,
-    note: Callable[[str], None] = lambda text: None,
-) -> tuple[Network, list[Row]]:
-    """Train in place and return the network of the best epoch with the learning curves.
+def initial_state(
+    network: Network, config: TrainingConfig, *, device: str = "cpu", identity: str = ""
+) -> Checkpoint:
+    """What training starts with: the network on its device, Adam, average and controllers.
 
     Parameters
     ----------
     network : Network
-    train, validation : Dataset
+        Trained in place.
     config : TrainingConfig
     device : str
-    path : Path, optional
-        Checkpoint, written after every epoch and continued from where it fits `identity`; one that does
-        not is renamed, with a warning.
     identity : str
         See `fingerprint`.
-    each_epoch : callable, optional
-        Called with each new row of the learning curves.
-    note : callable, optional
-        Told where an earlier run is continued.
-
-    Raises
-    ------
-    ConfigError
-        If there are no labels to learn from or to monitor.
-    SolverError
-        If the loss is not finite.
     """
-    check_labels(train, validation, config)
     network.to(device)
     trainable = [p for p in network.parameters() if p.requires_grad]
-    state = Checkpoint(
+    return Checkpoint(
         network,
         torch.optim.Adam(trainable, lr=config.schedule.learning_rate, fused=True),
         moving_average(network, config.schedule.ema_decay),
@@ -130,12 +104,41 @@ def train_network(
         identity,
         {"torch": torch.__version__, "device": device, "threads": str(torch.get_num_threads())},
     )
-    if path is not None and path.is_file() and config.resume:
-        checkpoint.resume(path, state, note)
+
+
+def train_network(
+    state: Checkpoint,
+    train: Dataset,
+    validation: Dataset,
+    config: TrainingConfig,
+    *,
+    device: str = "cpu",
+    each_epoch: Callable[[Row], None] | None = None,
+) -> Network:
+    """Train until the schedule ends and return the network of the best epoch.
+
+    Parameters
+    ----------
+    state : Checkpoint
+        Of `initial_state`, or filled from a file; it advances, and its `history` holds the learning curves.
+    train, validation : Dataset
+    config : TrainingConfig
+    device : str
+    each_epoch : callable, optional
+        Called after each epoch with the new row of the learning curves.
+
+    Raises
+    ------
+    SolverError
+        If the loss is not finite before there is a best epoch; later training ends there, with a warning.
+    """
     while not state.controller.finished(config.schedule):
-        row = _epoch(state, train, validation, config, device)
-        if path is not None:
-            checkpoint.write(path, state)
+        start = time.perf_counter()
+        mean = _steps(state, train, config, device)
+        if not np.isfinite(mean):
+            _diverged(state.controller, mean)
+            break
+        row = _judge(state, mean, validation, config, device, start)
         if each_epoch is not None:
             each_epoch(row)
     if state.controller.best_epoch < 1:
@@ -145,15 +148,29 @@ def train_network(
             f"{state.controller.epoch} epochs",
             "lower schedule.learning_rate or set schedule.clip; check the labels with `lace check`",
         )
-    network.load_state_dict(state.best)
-    return network, state.history
+    state.network.load_state_dict(state.best)
+    return state.network
 
 
-def _epoch(
-    state: Checkpoint, train: Dataset, validation: Dataset, config: TrainingConfig, device: str
-) -> Row:
-    """One pass over the data; advances `state`."""
-    controller, start = state.controller, time.perf_counter()
+def _diverged(controller: Controller, mean: float) -> None:
+    """Say so, as an error if there is nothing to keep."""
+    parts = (
+        f"Training diverged in epoch {controller.epoch + 1}",
+        f"a loss of {mean}",
+        "lower schedule.learning_rate or set schedule.clip; check the labels with `lace check`",
+    )
+    if controller.best_epoch < 1:
+        raise problem(SolverError, *parts)
+    what, found, do = parts
+    message = three_parts(
+        f"{what} and ended there: the network is that of epoch {controller.best_epoch}", found, do
+    )
+    warnings.warn(LacemakerWarning(message), stacklevel=3)
+
+
+def _steps(state: Checkpoint, train: Dataset, config: TrainingConfig, device: str) -> float:
+    """One pass over the training structures; returns the mean loss."""
+    controller = state.controller
     for group in state.optimiser.param_groups:
         group["lr"] = controller.learning_rate
     values, sizes = [], []
@@ -168,12 +185,14 @@ def _epoch(
             state.average.update_parameters(state.network)
         values.append(value.detach())
         sizes.append(data.batch.n_structures)
-    mean = float(np.average(torch.stack(values).double().cpu().numpy(), weights=sizes))
-    if not np.isfinite(mean):
-        raise SolverError(
-            f"Training diverged in epoch {controller.epoch + 1}\n  found: a loss of {mean}\n"
-            "  to do: lower schedule.learning_rate or set schedule.clip; check the labels with `lace check`"
-        )
+    return float(np.average(torch.stack(values).double().cpu().numpy(), weights=sizes))
+
+
+def _judge(
+    state: Checkpoint, mean: float, validation: Dataset, config: TrainingConfig, device: str, start: float
+) -> Row:
+    """Validate, advance `state` by an epoch and return the new row of its history."""
+    controller = state.controller
     found = scores(state.judged, validation, config.loss, device)
     state.controller = controller.after(getattr(found, config.schedule.monitor), config.schedule)
     if state.controller.best_epoch == state.controller.epoch:

@@ -11,14 +11,24 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import torch
 
+from lacemaker.networks import checkpoint
 from lacemaker.networks.backend import choose_device, deterministic
-from lacemaker.networks.config import TrainingConfig, effective_yaml, training_config
+from lacemaker.networks.config import TrainingConfig, training_config
 from lacemaker.networks.evaluator import running
-from lacemaker.networks.labels import warn_of_unused_labels
+from lacemaker.networks.folder import (
+    CHECKPOINT,
+    EFFECTIVE,
+    NETWORK,
+    REPORT,
+    SUMMARY,
+    take_up,
+    write_effective,
+)
+from lacemaker.networks.labels import warn_of_lone_atoms, warn_of_unused_labels
 from lacemaker.networks.network import count_parameters
 from lacemaker.networks.potential import NetworkPotential
 from lacemaker.networks.preparation import Parts, beginning, one_body, split
-from lacemaker.networks.training import fingerprint, train_network
+from lacemaker.networks.training import fingerprint, initial_state, train_network
 from lacemaker.structures import ReferenceEnergies
 from lacemaker.workflow.data import load_sets
 from lacemaker.workflow.fitting import collect_warnings
@@ -30,8 +40,6 @@ if TYPE_CHECKING:
 
 __all__ = ["TrainingResult", "report_of_training", "train"]
 
-NETWORK, SUMMARY, REPORT = "network.lace", "summary.json", "report.html"
-EFFECTIVE, CHECKPOINT = "config.effective.yaml", "checkpoint.safetensors"
 SUMMARY_FORMAT = 1
 
 
@@ -81,8 +89,6 @@ def train(
     timer = StageTimer(shown)
     with running("auto", settings.threads), collect_warnings(shown.warn) as warnings:
         folder = output_folder(settings.output)
-        text = effective_yaml(settings, folder, "Configuration in effect; runs with `lace train`.")
-        write_text(folder / EFFECTIVE, text)
         with timer.stage("reading structures"):
             sets = load_sets(settings.data, with_validation=True)
             parts = split(sets, settings)
@@ -92,9 +98,10 @@ def train(
         e0, inner = one_body(parts.train, sets.train, settings)
         shown.note(str(e0))
         potential, history = _trained(parts, e0, inner, settings, device, folder, timer, shown)
+        warn_of_lone_atoms(potential, e0)
         potential = potential.with_metadata(data=_facts(parts), e0=e0.to_dict())
         potential.save(folder / NETWORK)
-        return _finish(folder, potential, parts, history, settings, text, timer, warnings)
+        return _finish(folder, potential, parts, history, settings, timer, warnings)
 
 
 def _trained(
@@ -111,32 +118,29 @@ def _trained(
         start = beginning(parts, e0, inner, config)
     hashes = (parts.train.content_hash(), parts.validation.content_hash())
     identity = fingerprint(config, start.elements, start.e0, inner, *hashes)
+    state = initial_state(start.network, config, device=device, identity=identity)
+    take_up(folder, state, config.resume, progress.note)
+    write_effective(folder, config)
     options, n_parameters = start.network.options, count_parameters(start.network)
     progress.note(f"{options.label}: {n_parameters} parameters, {device}")
     with timer.stage("training", "epochs") as advance, deterministic(device):
 
         def each_epoch(row: dict[str, Any]) -> None:
+            checkpoint.write(folder / CHECKPOINT, state)
             advance(row["epoch"], config.schedule.max_epochs)
             if row["epoch"] == row["best_epoch"] or row["epoch"] % 10 == 0:
-                progress.note(_line(row))
+                progress.note(_line(row, config.loss.energy_unit))
 
-        network, history = train_network(
-            start.network,
-            start.train,
-            start.validation,
-            config,
-            device=device,
-            path=folder / CHECKPOINT,
-            identity=identity,
-            each_epoch=each_epoch,
-            note=progress.note,
+        network = train_network(
+            state, start.train, start.validation, config, device=device, each_epoch=each_epoch
         )
-    return NetworkPotential(network.cpu(), start.elements, start.e0), history
+    return NetworkPotential(network.cpu(), start.elements, start.e0), state.history
 
 
-def _line(row: Mapping[str, Any]) -> str:
-    shown = {"E": "validation_energy_mae", "F": "validation_forces_mae", "W": "validation_virial_mae"}
-    errors = ", ".join(f"{k} MAE {row[name]:.4f}" for k, name in shown.items() if row[name] is not None)
+def _line(row: Mapping[str, Any], unit: str) -> str:
+    shown = {"energy": ("E", unit), "forces": ("F", "eV/Å"), "virial": ("W", unit)}
+    maes = [(*text, row[f"validation_{name}_mae"]) for name, text in shown.items()]
+    errors = ", ".join(f"{k} MAE {value:.4f} {unit}" for k, unit, value in maes if value is not None)
     return (
         f"epoch {row['epoch']}: loss {row['train_loss']:.5f}, validation {errors}; "
         f"batch {row['batch_size']}, rate {row['learning_rate']:.2g}, {row['seconds']:.1f} s"
@@ -161,7 +165,6 @@ def _finish(
     parts: Parts,
     history: list[dict[str, Any]],
     config: TrainingConfig,
-    config_text: str,
     timer: StageTimer,
     warnings: list[str],
 ) -> TrainingResult:
@@ -185,7 +188,13 @@ def _finish(
         "cutoff_A": potential.cutoff,
         "network": {**potential.options.model_dump(mode="json"), "n_parameters": potential.n_parameters},
         "e0_eV": dict(zip(potential.elements, potential.e0.tolist(), strict=True)),
-        "training": {"epochs": len(history), "best_epoch": best, "seed": config.seed, "history": history},
+        "training": {
+            "epochs": len(history),
+            "best_epoch": best,
+            "seed": config.seed,
+            "energy_unit": config.loss.energy_unit,
+            "history": history,
+        },
         "data": potential.metadata["data"],
         "errors": {name: table.to_dict() for name, table in errors.items()},
         "warnings": list(warnings),
@@ -196,7 +205,9 @@ def _finish(
         from lacemaker.networks.report import network_report
 
         with timer.stage("report"):
-            text = network_report(potential, labelled, history, config_text, timer.to_dict(), warnings)
+            text = (folder / EFFECTIVE).read_text(encoding="utf-8")
+            unit = config.loss.energy_unit
+            text = network_report(potential, labelled, history, text, timer.to_dict(), warnings, unit)
             write_text(folder / REPORT, text)
     summary |= {"timings": timer.to_dict(), "peak_memory_MiB": peak_memory_mib()}
     write_json(folder / SUMMARY, summary)
