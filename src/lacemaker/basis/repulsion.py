@@ -12,7 +12,7 @@ import numpy as np
 from lacemaker.basis.transforms import STRICT
 
 COULOMB = 14.399645  # e^2 / (4 pi eps0) in eV Å
-_SCREENING = ((0.18175, 3.19980), (0.50986, 0.94229), (0.28022, 0.40290), (0.02817, 0.20162))
+SCREENING = ((0.18175, 3.19980), (0.50986, 0.94229), (0.28022, 0.40290), (0.02817, 0.20162))
 INNER, OUTER = 0.4, 0.8
 """Default hand-over of the ZBL core, in units of the pair's shortest usual bond."""
 
@@ -45,7 +45,7 @@ def zbl_energy(r: np.ndarray, z1: int, z2: int, inner: float, outer: float) -> t
     """V(r) in eV and dV/dr in eV/Å of one pair at distances `r` in Å."""
     r = np.asarray(r, dtype=float)
     a = screening_length(z1, z2)
-    terms = [(c * np.exp(-d * r / a), d / a) for c, d in _SCREENING]
+    terms = [(c * np.exp(-d * r / a), d / a) for c, d in SCREENING]
     phi, dphi = sum(e for e, _ in terms), -sum(e * k for e, k in terms)
     t = np.clip((r - inner) / (outer - inner), 0.0, 1.0)
     w = 1.0 - t**3 * (10.0 - 15.0 * t + 6.0 * t**2)

@@ -3,7 +3,7 @@
     E = Σ_i Σ_b (w_b · z_i^(b) + e_b)
 
 b = 0 acts on the one-hot species (energies of the elements, no bias). With `lone_atoms: e0` the same of an
-atom of that element without neighbours is subtracted from each term.
+atom of that element without neighbours is subtracted from each term. A repulsive core may be added.
 
 Hierarchicality of an atom, which training keeps small: Σ_b E_b² / (E_b² + E_{b-1}²).
 """
@@ -16,6 +16,7 @@ import torch
 from torch import Tensor, nn
 
 from lacemaker.networks.blocks import Block, squares
+from lacemaker.networks.core import Core
 from lacemaker.networks.graphs import Batch
 from lacemaker.networks.interactions import Geometry
 from lacemaker.networks.options import NetworkOptions
@@ -95,6 +96,7 @@ class Network(nn.Module):
         self.blocks = nn.ModuleList(Block(options, n) for n in widths[:-1])
         kept = widths[1:] if options.first_is_interacting else widths
         biased = [options.first_is_interacting] + [True] * (len(kept) - 1)
+        self.core = Core(n_species) if options.repulsion == "zbl" else None
         self.heads = nn.ModuleList(nn.Linear(n, 1, bias=b) for n, b in zip(kept, biased, strict=True))
 
     @property
@@ -113,31 +115,32 @@ class Network(nn.Module):
         tensors = pair_tensors(batch.vectors / r.unsqueeze(1), options.degree)
         return Geometry(batch, r, cutoff_function(r, options.cutoff, options.cutoff_function), tensors)
 
-    def features(self, batch: Batch) -> list[Tensor]:
+    def features(self, geometry: Geometry) -> list[Tensor]:
         """[one-hot species, features of block 1, …], each (n_atoms, width)."""
-        geometry = self.geometry(batch)
-        one_hot = torch.eye(self.n_species, dtype=batch.vectors.dtype, device=batch.vectors.device)
-        z = [one_hot[batch.species]]
+        one_hot = torch.eye(self.n_species, dtype=geometry.r.dtype, device=geometry.r.device)
+        z = [one_hot[geometry.batch.species]]
         for block in self.blocks:
             z.append(block(z[-1], geometry))
         return z
 
     def forward(self, batch: Batch) -> Result:
         """Energies only."""
-        levels = self._levels(batch)
+        consistent = self.options.lone_atoms == "e0"
+        geometry = self.geometry(batch.with_lone_atoms(self.n_species) if consistent else batch)
+        levels = self._levels(geometry)
+        if consistent:
+            levels, alone = levels[:, : batch.n_atoms], levels[:, batch.n_atoms :]
+            levels = levels - alone[:, batch.species]
         site = levels.sum(0)
+        if self.core is not None:
+            site = site + self.core(batch, geometry.r)
         return Result(batch, batch.per_structure(site), site, levels)
 
-    def _levels(self, batch: Batch) -> Tensor:
+    def _levels(self, geometry: Geometry) -> Tensor:
         """What each head gives each atom, (n_heads, n_atoms)."""
-        consistent = self.options.lone_atoms == "e0"
-        z = self.features(batch.with_lone_atoms(self.n_species) if consistent else batch)
+        z = self.features(geometry)
         z = z[1:] if self.options.first_is_interacting else z
-        levels = torch.cat([head(x) for head, x in zip(self.heads, z, strict=True)], dim=1).T
-        if not consistent:
-            return levels
-        alone = levels[:, batch.n_atoms :]  # (n_heads, n_species)
-        return levels[:, : batch.n_atoms] - alone[:, batch.species]
+        return torch.cat([head(x) for head, x in zip(self.heads, z, strict=True)], dim=1).T
 
     def evaluate(self, batch: Batch, *, forces: bool = True, training: bool = False) -> Result:
         """Energies and, on request, pair gradients; `training` keeps the graph for a loss of forces."""

@@ -79,6 +79,10 @@ class NetworkOptions(Section):
         "the E0 of its element, so that energies of atomisation and dissociation are consistent.",
     )
 
+    repulsion: Literal["none", "zbl"] = Field(
+        default="none", description="zbl: screened nuclear repulsion under the network, as linear fits have."
+    )
+
     @model_validator(mode="after")
     def _consistent(self) -> NetworkOptions:
         highest = {"hip-nn": (0, 0), "hip-nn-ts": (1, 2), "hip-hop-nn": (0, 3)}[self.kind]

@@ -109,6 +109,8 @@ def beginning(
     """
     elements = tuple(e0.values)
     network = initial_network(config, inner, len(elements))
+    if network.core is not None:
+        network.core.set_elements(elements)
     energies = e0.array(elements)
     for name, frames in parts.items():
         check_elements(frames, elements, name)

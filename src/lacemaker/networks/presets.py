@@ -47,7 +47,7 @@ PRESETS: dict[str, dict[str, Any]] = {
     "materials": {
         # 8 sensitivities: with many-body invariants more of them overfit some hundred structures
         "network": {"features": 48, "sensitivities": 8, "interactions": 2, "atom_layers": 2,
-                    "r_soft_min": 1.2, "r_soft_max": 4.5, "cutoff": 5.5},
+                    "r_soft_min": 1.2, "r_soft_max": 4.5, "cutoff": 5.5, "repulsion": "zbl"},
         "loss": {"energy": 10.0, "forces": 1.0, "virial": 1.0, "energy_per_atom": True, "hierarchy": 0.004,
                  "hierarchy_kind": "batch", "l2": 1e-7},
         "schedule": {"learning_rate": 2e-3, "batch_size": 4, "max_batch_size": 32, "patience": 15,

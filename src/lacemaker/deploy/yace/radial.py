@@ -13,14 +13,12 @@ from __future__ import annotations
 
 import numpy as np
 
-from lacemaker.basis.repulsion import COULOMB, screening_length
+from lacemaker.basis.repulsion import COULOMB, SCREENING, screening_length
 from lacemaker.deploy.yace.model import Bond
 
 __all__ = ["FAMILIES", "core_energy", "radial_functions", "screened_nuclei", "switch_off"]
 
 Pair = tuple[np.ndarray, np.ndarray]  # value and derivative with respect to r
-
-_SCREENING = ((0.18175, 3.19980), (0.50986, 0.94229), (0.28022, 0.40290), (0.02817, 0.20162))
 
 
 def radial_functions(bond: Bond, r: np.ndarray) -> Pair:
@@ -61,7 +59,7 @@ def core_energy(bond: Bond, charges: tuple[int, int], r: np.ndarray) -> Pair:
 def screened_nuclei(charges: tuple[int, int], r: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """phi(r/a)/r in 1/Å and its first two derivatives: the ZBL energy without 14.4 Z_i Z_j."""
     a = screening_length(*charges)
-    parts = [(c * np.exp(-d * r / a), d / a) for c, d in _SCREENING]
+    parts = [(c * np.exp(-d * r / a), d / a) for c, d in SCREENING]
     phi, d1, d2 = (sum(e * (-k) ** n for e, k in parts) for n in range(3))
     return phi / r, (d1 - phi / r) / r, (d2 - 2 * d1 / r + 2 * phi / r**2) / r
 
