@@ -5,6 +5,8 @@ y = R softplus(base(x)) + r0 + x          (+ U x instead of x where the widths d
 
 from __future__ import annotations
 
+from typing import Any
+
 import torch
 from torch import Tensor, nn
 from torch.nn.functional import softplus
@@ -35,6 +37,9 @@ class Residual(nn.Module):
 class Block(nn.Module):
     """From the features of the last block to those of this one."""
 
+    linears: Any  # ModuleLists: their entries have types of their own
+    residuals: Any
+
     def __init__(self, options: NetworkOptions, n_in: int) -> None:
         super().__init__()
         n, inner = options.features, options.width
@@ -42,7 +47,7 @@ class Block(nn.Module):
         self.linears = nn.ModuleList(nn.Linear(n, inner) for _ in range(options.atom_layers))
         for layer in self.linears:
             nn.init.xavier_normal_(layer.weight)
-        self.residuals: nn.ModuleList | None = None
+        self.residuals = None
         if options.resnet is not False:
             widths = [n_in] + [n] * options.atom_layers
             self.residuals = nn.ModuleList(Residual(width, inner, n) for width in widths)

@@ -97,6 +97,7 @@ class NetworkHessian:
         batch = Batch.of([graph] * copies, evaluator.dtype, evaluator.device)
         result = evaluator.network.evaluate(batch, training=True)
         gradient, vectors = result.pair_gradient, result.batch.vectors
+        assert gradient is not None  # forces are computed
         if not torch.isfinite(gradient).all():
             raise _no_energy(positions, cell, near, "forces that are not finite")
 

@@ -11,6 +11,7 @@ Hierarchicality of an atom, which training keeps small: Σ_b E_b² / (E_b² + E_
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -76,7 +77,9 @@ class Result:
             e2 = self.batch.per_structure(e2.T).T
         tiny = torch.finfo(e2.dtype).tiny  # 0/0 where both energies vanish
         ratio = (e2[1:] / (e2[1:] + e2[:-1] + tiny)).sum(0)
-        return {"atom": self.batch.per_structure, "batch": torch.sum}.get(kind, lambda x: x)(ratio)
+        if kind == "atom":
+            return self.batch.per_structure(ratio)
+        return ratio.sum() if kind == "batch" else ratio
 
 
 class Network(nn.Module):
@@ -88,6 +91,9 @@ class Network(nn.Module):
     n_species : int
         Elements of the network; no embedding, one input per element.
     """
+
+    blocks: Any  # ModuleLists: their entries have types of their own
+    heads: Any
 
     def __init__(self, options: NetworkOptions, n_species: int) -> None:
         super().__init__()
@@ -102,7 +108,8 @@ class Network(nn.Module):
     @property
     def dtype(self) -> torch.dtype:
         """Precision of the parameters."""
-        return self.heads[-1].weight.dtype
+        dtype: torch.dtype = self.heads[-1].weight.dtype
+        return dtype
 
     def regularisation(self) -> Tensor:
         """Sum of squares of interaction, own, on-site, residual and adjust weights."""
