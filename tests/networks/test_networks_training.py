@@ -18,6 +18,7 @@ from lacemaker.networks.config import LossWeights, Schedule, TrainingConfig, tra
 from lacemaker.networks.controller import Controller  # noqa: E402
 from lacemaker.networks.dataset import Dataset  # noqa: E402
 from lacemaker.networks.loss import loss, scores  # noqa: E402
+from lacemaker.networks.network import Network  # noqa: E402
 from lacemaker.networks.options import NetworkOptions  # noqa: E402
 from lacemaker.networks.workflow import train  # noqa: E402
 
@@ -120,6 +121,29 @@ def test_controllers_double_the_batch_then_halve_the_rate_then_stop():
     assert state.finished(schedule)
     assert state.best_epoch == 2
     assert Controller.from_dict(state.to_dict()) == state
+
+
+@pytest.mark.parametrize(
+    ("interacting", "energies", "scales"),
+    [
+        (False, np.array([-0.1, 0.2]), (None, 1e-2, 1e-4)),  # the elements' head, then falling sizes
+        (False, None, (1e-2, 1e-4)),  # E0 took the place of that head
+        (True, None, (1.0, 1e-2)),  # published: the first block carries the energies of the elements
+    ],
+)
+def test_heads_fall_in_size(interacting, energies, scales):
+    net = {**SMALL_NETWORK, "interactions": 2, "first_is_interacting": interacting}
+    config = TrainingConfig(data={"train": "x"}, network=net, seed=3)
+    made = training.initial_network(config, energies, 2)
+    torch.manual_seed(3)
+    raw = Network(made.options, 2)
+    assert len(made.heads) == len(scales)
+    for head, plain, scale in zip(made.heads, raw.heads, scales, strict=True):
+        if scale is None:
+            assert head.weight.tolist()[0] == pytest.approx(energies)
+        else:
+            torch.testing.assert_close(head.weight, scale * plain.weight)
+            torch.testing.assert_close(head.bias, scale * plain.bias)
 
 
 def frames_and_config(**changes):

@@ -48,8 +48,10 @@ def initial_network(config: TrainingConfig, element_energies: np.ndarray | None,
         torch.default_generator.manual_seed(config.seed)
         network = Network(options, n_species).to(getattr(torch, config.dtype))
     with torch.no_grad():
+        # the energies of the elements, the first and largest part, may have been taken out of the network
+        within = config.network.first_is_interacting or element_energies is not None
         scale = 1e-2
-        for head in network.heads[1:]:
+        for head in network.heads[1:] if within else network.heads:
             head.weight *= scale
             head.bias *= scale
             scale = max(scale * scale, _SMALLEST_HEAD)
