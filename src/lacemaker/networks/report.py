@@ -11,7 +11,7 @@ import lacemaker
 from lacemaker.networks.potential import NetworkPotential
 from lacemaker.report.advice import judge
 from lacemaker.report.labelled import LabelledSet
-from lacemaker.report.page import AdviceList, Card, Figure, FigureRow, Page, Section, render
+from lacemaker.report.page import Advice, AdviceList, Card, Figure, FigureRow, Page, Section, render
 from lacemaker.report.scale import linear, logarithmic
 from lacemaker.report.sections import (
     cost_section,
@@ -25,6 +25,10 @@ from lacemaker.report.svg import Chart
 __all__ = ["learning_curves", "network_report", "remade_report"]
 
 DIMER_POINTS = 120
+_CORE = (
+    "Sensitivities vanish at short distances, so that atoms pushed together feel nothing: train with "
+    "network.repulsion: zbl if hot or compressed matter is to be simulated."
+)
 
 
 def learning_curves(history: Sequence[Mapping[str, Any]], names: Mapping[str, str], label: str) -> str:
@@ -93,6 +97,8 @@ def network_report(
     dimers = dimer_curves(anyone, n_points=DIMER_POINTS)
     periodic = any(frame.pbc.any() for s in shown for frame in s.frames)
     scans = volume_scans(anyone) if periodic else []
+    holes = [d for d in dimers if not d.repulsive] if potential.options.repulsion == "none" else []
+    core = [Advice("warn", _CORE)] if holes else []
     errors = {s.name: s.errors for s in shown}
     best = shown[-1].errors.total
     cards = [
@@ -107,7 +113,7 @@ def network_report(
     facts |= {f"version of {k}": str(v) for k, v in potential.metadata["versions"].items()}
     facts |= {f"E0 of {s}": f"{e:.6f} eV" for s, e in zip(potential.elements, potential.e0, strict=True)}
     sections = [
-        Section("verdict", "Verdict", "", [AdviceList(judge(errors, dimers, scans, warnings))]),
+        Section("verdict", "Verdict", "", [AdviceList([*judge(errors, dimers, scans, warnings), *core])]),
         *([_curves_section(history, energy_unit)] if history else []),
         error_section(anyone, shown),
         physics_section(dimers, scans),

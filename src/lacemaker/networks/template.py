@@ -29,6 +29,7 @@ network:
   # interactions: 2               # an atom feels others this many cutoffs away
   # cutoff: 5.5                   # Å; of one interaction
   # group_norm: gated             # on, off, or gated: calm forces where an atom is nearly alone
+  # lone_atoms: e0                # an atom without neighbours has exactly the E0 of its element
   # repulsion: none               # zbl: screened nuclear repulsion where no data reach
   # cutoff_function: smooth       # two continuous derivatives at the cutoff instead of one
 

@@ -37,8 +37,8 @@ def judge_errors(errors: Mapping[str, ErrorTable]) -> Iterable[Advice]:
             yield Advice(
                 "warn",
                 f"Test forces are {ratio:.1f} times worse than training forces. Either the "
-                "test set holds structures unlike the training set, or the model is too flexible: try fewer "
-                "functions, or add data.",
+                "test set holds structures unlike the training set, or the model is too flexible: try a "
+                "smaller or smoother one, or add data.",
             )
         else:
             yield Advice(
