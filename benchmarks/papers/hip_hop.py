@@ -12,8 +12,9 @@ Every run has its own folder under --output: finished ones are not repeated, a k
 last epoch. --epochs caps the length (quick looks: --epochs 20). Medians over seeds are printed, because a few
 seeds per hundred diverge mildly.
 
-Times on one core (AMD EPYC, AVX-512): QM7 4 s per epoch (hip-nn) to 5 s (hop34), 100 to 200 epochs; methane
-0.1 s (hip-nn) to 0.4 s (hop34) per epoch and 1000 configurations, 300 to 3000 epochs; `table` has the others.
+Times on one core (AVX-512): QM7 3 s per epoch (hip-nn) to 5 s (hop34), 110 to 200 epochs; methane 0.1 s
+(hip-nn) to 0.4 s (hop34) per epoch and 1000 configurations, 300 to 3000 epochs; rMD17 6 to 16 minutes a run;
+`table` has the others.
 """
 
 import argparse
@@ -179,7 +180,7 @@ def s66x8(options: argparse.Namespace) -> None:
                 network = {**NETS[net], "features": 32, "cutoff": 6.0, "r_soft_max": 5.0, **change}
                 config = {
                     "data": data, "e0": "least_squares", "network": network,
-                    "schedule": {"batch_size": 5, "max_batch_size": 40, "max_epochs": 200},
+                    "schedule": {"batch_size": 5, "max_batch_size": 40, "max_epochs": 200, "ema_decay": 0.0},
                 }  # fmt: skip
                 run("s66x8", net + variant, seed, config, options)
 
