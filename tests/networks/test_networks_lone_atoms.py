@@ -55,6 +55,33 @@ def test_training_through_them_has_gradients():
         assert (found[0] - found[1]) / (2 * h) == pytest.approx(float(gradient[k]), rel=1e-5, abs=1e-8)
 
 
+@pytest.mark.parametrize("n", [360, 900])
+def test_one_composition_alone_gives_elements_ordinary_energies(n):
+    """Molecules of one kind: least squares has one equation for several elements."""
+    from lacemaker.networks.config import TrainingConfig
+    from lacemaker.networks.preparation import one_body
+    from lacemaker.structures import Frame, Frames
+
+    rng = np.random.default_rng(0)
+    numbers = np.array([6] * 11 + [1] * 9 + [7] * 3 + [8] * 2)
+    e0 = {"H": -13.6, "C": -1029.5, "N": -1485.0, "O": -2042.0}
+    total = sum(e0[s] for s in Atoms(numbers).symbols) - 5.0 * len(numbers)
+    frames = Frames(
+        [
+            Frame(numbers, 9 * rng.random((25, 3)), np.zeros((3, 3)), np.zeros(3, bool), energy=total + x)
+            for x in 0.1 * rng.normal(size=n)
+        ]
+    )
+    config = TrainingConfig(data={"train": "x"}, e0=e0)
+    reference, inner = one_body(frames, frames, config)
+    counts = np.array([np.sum(numbers == z) for z in (1, 6, 7, 8)])
+    order = [list(reference.values).index(s) for s in ("H", "C", "N", "O")]
+    assert inner[order] @ counts == pytest.approx(-5.0 * 25, abs=0.1)
+    assert inner[order] == pytest.approx(
+        -125.0 * counts / (counts @ counts), abs=0.05
+    )  # the smallest solution
+
+
 @pytest.mark.parametrize("lone_atoms", ["free", "e0"])
 def test_training_with_energies_of_atoms(tmp_path, lone_atoms):
     atoms = training_data.alloy(10)

@@ -18,6 +18,8 @@ from lacemaker.workflow.data import Sets, check_elements, held_out
 
 __all__ = ["Beginning", "Parts", "beginning", "one_body", "split"]
 
+_SAME_COMPOSITION = 1e-9  # relative; smaller singular values are rounding: one composition alone, for example
+
 
 @dataclass(frozen=True, eq=False)
 class Parts:
@@ -92,7 +94,7 @@ def one_body(
         return e0, None
     counts = composition(labelled, elements)
     residual = np.array([f.energy for f in labelled]) - counts @ e0.array(elements)
-    return e0, np.linalg.pinv(counts) @ residual
+    return e0, np.linalg.lstsq(counts, residual, rcond=_SAME_COMPOSITION)[0]
 
 
 def beginning(
