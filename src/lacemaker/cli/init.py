@@ -9,7 +9,6 @@ from typing import Annotated
 import typer
 
 PRESETS = ("fast", "default", "accurate")
-NETWORK_PRESETS = ("materials", "qm7", "ani1x", "methane")
 
 
 def init(
@@ -43,12 +42,13 @@ def init(
     from lacemaker.workflow.outputs import write_text
 
     if network:
+        from lacemaker.networks.presets import PRESETS as RECIPES
         from lacemaker.networks.template import template
     else:
         from lacemaker.config.template import template
 
+    presets = tuple(RECIPES) if network else PRESETS
     config = config or Path("train.yaml" if network else "config.yaml")
-    presets = NETWORK_PRESETS if network else PRESETS
     if config.exists() and not force:
         raise ConfigError(
             f"{config} exists already. Found: a file of {config.stat().st_size} bytes. To do: choose another "

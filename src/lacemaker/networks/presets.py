@@ -16,6 +16,15 @@ _KCAL, _BOHR = 0.0433641153, 0.529177211
 _LOSS = {"hierarchy": _KCAL, "l2": 1e-6 * _KCAL}
 
 PRESETS: dict[str, dict[str, Any]] = {
+    "materials": {
+        # 8 sensitivities: with many-body invariants more of them overfit some hundred structures
+        "network": {"features": 48, "sensitivities": 8, "interactions": 2, "atom_layers": 2,
+                    "r_soft_min": 1.2, "r_soft_max": 4.5, "cutoff": 5.5, "repulsion": "zbl"},
+        "loss": {"energy": 10.0, "forces": 1.0, "virial": 1.0, "energy_per_atom": True, "hierarchy": 0.004,
+                 "hierarchy_kind": "batch", "l2": 1e-7},
+        "schedule": {"learning_rate": 2e-3, "batch_size": 4, "max_batch_size": 32, "patience": 15,
+                     "stopping_patience": 60, "max_epochs": 500},
+    },
     "qm7": {
         "data": {"require": ["energy"]},
         "network": {"features": 20, "sensitivities": 20, "interactions": 2, "atom_layers": 3,
@@ -43,15 +52,6 @@ PRESETS: dict[str, dict[str, Any]] = {
         "schedule": {"learning_rate": 2.5e-3, "batch_size": 256, "max_batch_size": 2048, "patience": 150,
                      "stopping_patience": 300, "max_epochs": 10000, "ema_decay": 0.0,
                      "monitor": "energy_mae"},
-    },
-    "materials": {
-        # 8 sensitivities: with many-body invariants more of them overfit some hundred structures
-        "network": {"features": 48, "sensitivities": 8, "interactions": 2, "atom_layers": 2,
-                    "r_soft_min": 1.2, "r_soft_max": 4.5, "cutoff": 5.5, "repulsion": "zbl"},
-        "loss": {"energy": 10.0, "forces": 1.0, "virial": 1.0, "energy_per_atom": True, "hierarchy": 0.004,
-                 "hierarchy_kind": "batch", "l2": 1e-7},
-        "schedule": {"learning_rate": 2e-3, "batch_size": 4, "max_batch_size": 32, "patience": 15,
-                     "stopping_patience": 60, "max_epochs": 500},
     },
 }  # fmt: skip
 
